@@ -1,0 +1,1 @@
+"""What the functions are made of; docs/architecture.md has the map."""
