@@ -1,0 +1,378 @@
+"""The rotation protocol: why no password can be lost.
+
+An event never says "reset now"; it says **this user's password must have been rotated since T**. So redelivered,
+duplicated, reordered and batched events collapse into the rotations that are really needed, and whatever goes
+wrong, "deliver it again" is the cure.
+
+    look      list the secret's versions, having read the clock before
+    claim     write version r<N>-c<K>: KMS accepts one writer per version id, so one worker holds the claim
+    reset     one ResetUserPassword, sent within RESET_BY of the claim
+    publish   write version r<N>, sent within PUBLISH_BY of the claim; KMS makes it ACSCurrent
+    index     tag the secret: a hint for scans, never the truth
+
+**No two rotations of a user ever interleave.** A claim is honoured for LEASE after KMS created it. Everything its
+worker does is sent within PUBLISH_BY of it and takes effect within LONGEST_EFFECT of being sent: when LEASE is over,
+it has happened or never will. Workers that see the same versions go for the same claim id, and KMS lets one have it.
+
+**A lost answer is never repaired by guessing.** A reset whose answer was lost may have happened or may yet happen. Its
+claim is spent, and a later claim, after the lease, resets again: what is published is always the last password set.
+A lost answer to a write is repaired by sending the same bytes again: KMS takes them once, and refuses a stranger's.
+
+**Success is said only when it is known**: our own publication was acknowledged; or the current version is the newest
+we published, no claim came after it, and its reset came after T.
+
+docs/protocol.md has the assumptions, the derivations and the tests of each sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TypeVar
+
+from shared.errors import (
+    NotPublished,
+    OutOfTime,
+    ResetOutcomeUnknown,
+    RotationInProgress,
+    RotatorError,
+    SecretExists,
+    SecretStoreError,
+    SecretStoreUnavailable,
+    TooManyAttempts,
+    VersionConflict,
+    quoted,
+)
+from shared.history import Claim, History
+from shared.model import (
+    AlreadyRotated,
+    Exempt,
+    Exemption,
+    NewPassword,
+    Outcome,
+    Password,
+    PasswordSource,
+    RequestId,
+    ResetReceipt,
+    ResetRequest,
+    Rotated,
+    SecretName,
+    SecretValue,
+    User,
+    WouldRotate,
+)
+from shared.ports import Clock, Directory, SecretStore
+
+RESET_BY = timedelta(seconds=20)  # a claim is sent this long after its list at the latest, a reset after its claim
+PUBLISH_BY = timedelta(seconds=50)  # a publication is sent this long after its claim at the latest
+LONGEST_EFFECT = timedelta(seconds=30)  # from sending a request to its last effect (we wait 5 s + 10 s for answers)
+CLOCK_SKEW = timedelta(seconds=5)  # of this machine's and of KMS's clock, each against true time
+KMS_TICK = timedelta(seconds=1)  # CreateTime shows whole seconds, rounded down
+# At least PUBLISH_BY + LONGEST_EFFECT + 2 * CLOCK_SKEW + KMS_TICK = 91 s, with a margin; a test holds it.
+LEASE = timedelta(seconds=100)
+
+# KMS keeps ten versions. Six claims (eight by force) and what they publish leave the last published one in place.
+CLAIMS = 6
+FORCED_CLAIMS = 8
+
+ROTATING = "Rotating"  # the stage of the newest claim; any stage would do that leaves ACSCurrent alone
+FIRST_PAUSE = timedelta(seconds=0.25)  # before a write is sent again, or a rotation looked at again; doubles
+LONGEST_PAUSE = timedelta(seconds=10)
+
+_NEVER = datetime.max.replace(tzinfo=timezone.utc)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the settings decide, and not the protocol."""
+
+    secret_name: Callable[[User], SecretName]
+    exemption: Callable[[User], Exemption | None]
+    source: Callable[[ResetRequest], PasswordSource]
+    must_change: Callable[[ResetRequest], bool]
+
+
+@dataclass(frozen=True)
+class Rotator:
+    """The protocol, bound to the world through its ports."""
+
+    directory: Directory
+    store: SecretStore
+    clock: Clock
+    policy: Policy
+    new_password: NewPassword
+    new_owner: Callable[[], str]  # unique at each call: what makes one claim's bytes differ from another's
+
+    def ensure_rotated(self, request: ResetRequest, *, give_up_at: datetime) -> Outcome:
+        """Return once the user's password is known to have been reset after `request.since` and to be ACSCurrent.
+
+        `give_up_at` is when the invocation will be cut off; nothing is begun that could not be finished by then.
+        Raises any DirectoryError, SecretStoreError or RotationError. Whatever it raises, calling it again is safe.
+        """
+        user = self.directory.find(request.user)
+        exemption = self.policy.exemption(user)
+        if exemption is not None:
+            return Exempt(user, exemption)
+        return _Rotation(self, request, user, give_up_at).run()
+
+
+class _Rotation:
+    """One run of the protocol for one user."""
+
+    def __init__(self, rotator: Rotator, request: ResetRequest, user: User, give_up_at: datetime) -> None:
+        self.directory, self.store, self.clock = rotator.directory, rotator.store, rotator.clock
+        self.new_password, self.new_owner = rotator.new_password, rotator.new_owner
+        self.request = request
+        self.user = user
+        self.secret = rotator.policy.secret_name(user)
+        self.staged = rotator.policy.source(request) is PasswordSource.STAGED
+        self.must_change = rotator.policy.must_change(request)
+        self.give_up_at = give_up_at
+        self.since = request.since
+        self.failure: RotatorError | None = None  # what this run's latest claim failed of
+        self.refused: list[Claim] = []  # claims that KMS refused one after the other
+
+    def run(self) -> Outcome:
+        pause = FIRST_PAUSE
+        while True:
+            # Read before the list: a worker that sleeps in between then takes claims for younger than they are.
+            looked_at = self.clock.now()
+            history = History(self.store.versions(self.secret))
+            done = self._already_rotated(history)
+            if done is not None:
+                return done
+            lease = self._lease_left(history, looked_at)
+            if lease > timedelta():
+                self._wait(min(pause, lease), lease)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                continue
+            claim = history.next_claim()
+            self._check_may_claim(claim)
+            if self.request.dry_run:
+                self.directory.check_resettable(self.user)
+                return WouldRotate(self.user, self.secret, claim.publishes, claim.attempt)
+            rotated = self._attempt(claim, history, looked_at)
+            if rotated is not None:
+                return rotated
+
+    # look
+
+    def _already_rotated(self, history: History) -> AlreadyRotated | None:
+        version = history.settled()
+        if version is None:
+            return None
+        rotated_at = history.reset_after(version, PUBLISH_BY)
+        return AlreadyRotated(self.user, self.secret, version, rotated_at) if rotated_at >= self.since else None
+
+    def _lease_left(self, history: History, looked_at: datetime) -> timedelta:
+        # The newest claim's, published or not: a reset of its that is still on its way may land after the publication.
+        claimed_at = history.newest_claim()
+        return timedelta() if claimed_at is None else claimed_at + LEASE - looked_at
+
+    def _wait(self, pause: timedelta, lease: timedelta) -> None:
+        if self.request.dry_run or self.clock.now() + pause + PUBLISH_BY > self.give_up_at:
+            raise self.failure or self._in_progress(lease)
+        self.clock.sleep(pause.total_seconds())
+
+    # claim
+
+    def _check_may_claim(self, claim: Claim) -> None:
+        if claim.attempt > (FORCED_CLAIMS if self.request.force else CLAIMS):
+            raise self._too_many_attempts(claim)
+        if self.clock.now() + PUBLISH_BY > self.give_up_at:
+            message = f"Too little of this invocation is left to rotate the password of user {quoted(self.user.name)}."
+            raise OutOfTime(message)
+
+    def _attempt(self, claim: Claim, history: History, looked_at: datetime) -> Rotated | None:
+        """Carry one claim through. None: it was lost or is spent, and the versions must be looked at again."""
+        candidate = self.new_password(self.user.name) if self.staged else None
+        claimed_at = self._claim(claim, candidate, history, send_by=looked_at + RESET_BY)
+        if claimed_at is None:
+            return None
+        try:
+            receipt = self._reset(candidate, send_by=claimed_at + RESET_BY)
+            return self._publish(claim, receipt, send_by=claimed_at + PUBLISH_BY)
+        except RotatorError as error:
+            self._tag({claim.note: f"{claim.id}:{error.reason}"})
+            if not error.retryable:
+                raise
+            self.failure = error  # spent: a later claim, after this one's lease, resets again
+            return None
+
+    def _claim(self, claim: Claim, candidate: Password | None, history: History, send_by: datetime) -> datetime | None:
+        """Stake the claim. Return when it was first sent; None if it was not sent, or if somebody else has it."""
+        value = self._claim_value(candidate)
+        claimed_at = self.clock.now()
+        if claimed_at > send_by:
+            return None  # the list is stale
+        try:
+            self._send_until_answered(lambda: self._send_claim(claim, value, history, send_by), send_by)
+        except VersionConflict as conflict:
+            self._yield_or_give_up(claim, history, conflict)
+            return None
+        self.refused.clear()
+        return claimed_at
+
+    def _send_claim(self, claim: Claim, value: SecretValue, history: History, send_by: datetime) -> None:
+        if not history.exists:
+            try:
+                self.store.create(self.secret, claim.id, value, self.user, send_by=send_by)
+            except SecretExists:
+                pass  # since the list: by somebody else, or by this very claim, its answer lost. The put below tells.
+            else:
+                return
+        self.store.put(self.secret, claim.id, value, stage=ROTATING, send_by=send_by)
+
+    def _yield_or_give_up(self, claim: Claim, history: History, conflict: VersionConflict) -> None:
+        """Let the winner of a race have it; but do not try for ever where KMS refuses an id that nobody took."""
+        self.refused = [*self.refused, claim] if claim in self.refused else [claim]
+        if len(self.refused) == 1:
+            return
+        # Looked at again, and still the same claim comes next: there is no winner. Whether a custom stage may be taken
+        # from the version that carries it is not documented, so it is taken off. If that was not the cause, give up.
+        holder = history.holder_of(ROTATING)
+        if holder is None or len(self.refused) > 2:  # noqa: PLR2004 - refused, refused again, refused without the stage
+            raise conflict
+        self.store.release(self.secret, ROTATING, holder)
+
+    # reset
+
+    def _reset(self, candidate: Password | None, send_by: datetime) -> ResetReceipt:
+        if self.clock.now() > send_by:
+            message = f"The claim on user {quoted(self.user.name)} took too long to be acknowledged; no reset was sent."
+            raise OutOfTime(message)
+        try:
+            return self._send_reset(candidate, send_by)
+        except ResetOutcomeUnknown as unknown:
+            if candidate is None:  # a second reset's password could be overwritten by the first one's, landing late
+                raise
+            lost = unknown
+        return self._send_reset_again(candidate, lost, send_by)
+
+    def _send_reset_again(self, candidate: Password, lost: ResetOutcomeUnknown, send_by: datetime) -> ResetReceipt:
+        """Send the same candidate until CloudSSO answers: whichever request lands last, it sets the same password."""
+        pause = FIRST_PAUSE
+        while self.clock.now() + pause < send_by:
+            self.clock.sleep(pause.total_seconds())
+            pause *= 2
+            try:
+                return self._send_reset(candidate, send_by)
+            except ResetOutcomeUnknown:
+                continue
+            except RotatorError:
+                break  # "not this password" may mean "it is the live one already": no proof of which one is
+        raise lost
+
+    def _send_reset(self, candidate: Password | None, send_by: datetime) -> ResetReceipt:
+        return self.directory.reset(self.user, candidate, must_change=self.must_change, send_by=send_by)
+
+    # publish
+
+    def _publish(self, claim: Claim, receipt: ResetReceipt, send_by: datetime) -> Rotated:
+        acknowledged_at = self.clock.now()
+        request_id = self._send_publication(claim, self._published_value(receipt.password), send_by)
+        mismatch = self.clock.now() - acknowledged_at
+        return Rotated(
+            user=self.user,
+            secret=self.secret,
+            version=claim.publishes,
+            attempt=claim.attempt,
+            reset_request_id=receipt.request_id,
+            publish_request_id=request_id,
+            mismatch=mismatch,
+            indexed=self._index(),
+        )
+
+    def _send_publication(self, claim: Claim, value: SecretValue, send_by: datetime) -> RequestId:
+        put = self.store.put
+        why = "the claim's time was over"
+        if self.clock.now() > send_by:
+            raise self._not_published(why)
+        try:
+            return self._send_until_answered(
+                lambda: put(self.secret, claim.publishes, value, stage=None, send_by=send_by), send_by
+            )
+        except SecretStoreError as error:
+            if isinstance(error, VersionConflict):
+                self.since = _NEVER  # somebody wrote under our claim: trust nothing but a rotation of our own
+            why = error.reason
+        raise self._not_published(why)
+
+    def _index(self) -> bool:
+        return self._tag(
+            {
+                "ManagedBy": "cloudsso-rotator",
+                "DirectoryId": self.user.directory_id,
+                "UserId": self.user.id,
+                "RotatedAt": self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+        )
+
+    # what the steps share
+
+    def _send_until_answered(self, send: Callable[[], T], send_by: datetime) -> T:
+        """Send a write, and the same again while its outcome is unknown: KMS takes the same bytes once."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return send()
+            except SecretStoreUnavailable:
+                if self.clock.now() + pause > send_by:
+                    raise
+            self.clock.sleep(pause.total_seconds())
+            pause *= 2
+
+    def _tag(self, tags: dict[str, str]) -> bool:
+        try:
+            self.store.tag(self.secret, tags)
+        except SecretStoreError:
+            return False  # a hint for scans and operators: nothing here depends on it
+        return True
+
+    # what the versions hold
+
+    def _claim_value(self, candidate: Password | None) -> SecretValue:
+        claim = {**self._identity(), "Owner": self.new_owner()}
+        if candidate is not None:
+            claim["Candidate"] = candidate.reveal()  # not "Password": no reader shall take it for the live one
+        return SecretValue(json.dumps({"Claim": claim}))
+
+    def _published_value(self, password: Password) -> SecretValue:
+        value: dict[str, object] = {**self._identity(), "Password": password.reveal()}
+        if self.must_change:
+            value["RequirePasswordResetForNextLogin"] = True  # to readers: of no use once the user has logged on
+        return SecretValue(json.dumps(value))
+
+    def _identity(self) -> dict[str, str]:
+        return {"UserName": self.user.name, "DirectoryId": self.user.directory_id, "UserId": self.user.id}
+
+    # what went wrong
+
+    def _in_progress(self, lease: timedelta) -> RotationInProgress:
+        seconds = int(lease.total_seconds()) + 1
+        message = f"Another rotation of user {quoted(self.user.name)} may be under way for {seconds} s more."
+        return RotationInProgress(message, retry_after=lease)
+
+    def _not_published(self, why: str) -> NotPublished:
+        message = (
+            f"The password of user {quoted(self.user.name)} was reset, but KMS did not confirm its version ({why})."
+        )
+        return NotPublished(message)
+
+    def _too_many_attempts(self, claim: Claim) -> TooManyAttempts:
+        try:
+            tags = self.store.tags(self.secret)
+        except SecretStoreError:
+            tags = {}
+        failures = sorted(note for note in tags.values() if note.startswith(f"{claim.publishes}-c"))
+        happened = (
+            f"Rotation {claim.publishes} of user {quoted(self.user.name)} has failed {claim.attempt - 1} times: "
+            f"{', '.join(failures) or 'why was not noted, see the audit lines'}."
+        )
+        again = 'send the request once more with "Force": true, which allows two more claims.'
+        anew = f"delete the secret {quoted(self.secret)} without a recovery window and redeliver; it will be made anew."
+        return TooManyAttempts(happened, cure=f"Mend the cause, then {anew if self.request.force else again}")
