@@ -47,7 +47,11 @@ def quoted(text: object) -> str:
     """Return text from outside, made safe to print: control characters escaped, length bounded, in quotes."""
     plain = str(text)
     cut = plain if len(plain) <= LONGEST_QUOTE else f"{plain[:LONGEST_QUOTE]}…"
-    return "'" + "".join(c if c.isprintable() and c != "'" else c.encode("unicode_escape").decode() for c in cut) + "'"
+    return "'" + "".join(c if c.isprintable() and c != "'" else _escaped(c) for c in cut) + "'"
+
+
+def _escaped(character: str) -> str:
+    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"  # noqa: PLR2004 - Latin-1
 
 
 class RotatorError(Exception):

@@ -185,7 +185,7 @@ class _Rotation:
             raise self._too_many_attempts(claim)
         if self.clock.now() + PUBLISH_BY > self.give_up_at:
             message = f"Too little of this invocation is left to rotate the password of user {quoted(self.user.name)}."
-            raise OutOfTime(message)
+            raise self.failure or OutOfTime(message)
 
     def _attempt(self, claim: Claim, history: History, looked_at: datetime) -> Rotated | None:
         """Carry one claim through. None: it was lost or is spent, and the versions must be looked at again."""
@@ -256,8 +256,7 @@ class _Rotation:
     def _send_reset_again(self, candidate: Password, lost: ResetOutcomeUnknown, send_by: datetime) -> ResetReceipt:
         """Send the same candidate until CloudSSO answers: whichever request lands last, it sets the same password."""
         pause = FIRST_PAUSE
-        while self.clock.now() + pause < send_by:
-            self.clock.sleep(pause.total_seconds())
+        while self._time_left_after(pause, send_by):
             pause *= 2
             try:
                 return self._send_reset(candidate, send_by)
@@ -321,10 +320,15 @@ class _Rotation:
             try:
                 return send()
             except SecretStoreUnavailable:
-                if self.clock.now() + pause > send_by:
+                if not self._time_left_after(pause, send_by):
                     raise
-            self.clock.sleep(pause.total_seconds())
             pause *= 2
+
+    def _time_left_after(self, pause: timedelta, send_by: datetime) -> bool:
+        if self.clock.now() + pause > send_by:
+            return False
+        self.clock.sleep(pause.total_seconds())
+        return self.clock.now() <= send_by  # asked again: a sleep may last longer than it was meant to
 
     def _tag(self, tags: dict[str, str]) -> bool:
         try:

@@ -72,7 +72,7 @@ class FakeClock:
 class Faults:
     """What shall go wrong at the n-th call (from 1) of a port's method: an error not applied, or applied and lost."""
 
-    refuse: dict[tuple[str, int], Exception] = field(default_factory=dict)
+    refuse: dict[tuple[str, int], BaseException] = field(default_factory=dict)
     lose: set[tuple[str, int]] = field(default_factory=set)
     then: dict[tuple[str, int], Callable[[], None]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
@@ -249,6 +249,7 @@ class FakeDirectory:
         self.sets: dict[UserId, list[Set]] = {}
         self.sso_enabled = False
         self.reject: Callable[[Password], bool] = lambda _candidate: False
+        self.generate: Callable[[User], Password] = self._generate
         self._ids = itertools.count(1)
 
     def find(self, ref: UserRef) -> User:
@@ -278,7 +279,7 @@ class FakeDirectory:
     def live(self, user: User) -> Set | None:
         return self.sets[user.id][-1] if self.sets.get(user.id) else None
 
-    def generate(self, user: User) -> Password:
+    def _generate(self, user: User) -> Password:
         return Password(f"Generated-{len(self.sets.get(user.id, [])) + 1}-for-{user.name}!")
 
     def _check(self, user: User, candidate: Password | None) -> None:

@@ -66,9 +66,9 @@ MUTANTS = (
         '        if self.clock.now() > send_by + LEASE * 9:\n            message = f"The claim on',
     ),
     Mutant(
-        "no deadline for the claim",
-        "        if claimed_at > send_by:\n",
-        "        if claimed_at > send_by + LEASE * 9:\n",
+        "the time is not looked at after a pause",
+        "        return self.clock.now() <= send_by  #",
+        "        return True  #",
     ),
     Mutant(
         "a generated reset is sent again after a lost answer",

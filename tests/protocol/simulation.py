@@ -144,6 +144,8 @@ class Faults:
     probability: float = 0.12
     pause_probability: float = 0.1
     foreign_writes: int = 0
+    kinds: tuple[str, ...] = ("crash-before", "refused", "crash-after", "lost", "lost", "late", "late")
+    begin_within: float = 130  # seconds; workers begin in bursts within it
 
 
 class Simulation:
@@ -170,7 +172,7 @@ class Simulation:
         switches = switches or Switches()
         self.store = FakeStore(lambda: self.now + skew, switches=switches)
         self.directory = FakeDirectory(lambda: self.now, ALICE, switches=switches)
-        self.directory.generate = lambda _user: Password(f"generated-{len(self.trace)}")  # type: ignore[method-assign]
+        self.directory.generate = lambda _user: Password(f"generated-{len(self.trace)}")
         self.published: dict[VersionId, Truth] = {}
         self.events: list[tuple[datetime, int, Callable[[], None]]] = []
         self.order = itertools.count()
@@ -193,7 +195,8 @@ class Simulation:
     # workers
 
     def _worker(self, number: int, *, staged: bool) -> Worker:
-        began = NOON + timedelta(seconds=self.random.choice([0, 0.5, 3, 40, 99, 130]) * self.random.random())
+        within = self.faults.begin_within * self.random.choice([0, 0.01, 0.05, 0.3, 1])
+        began = NOON + timedelta(seconds=within * self.random.random())
         since = began - timedelta(seconds=self.random.choice([0, 1, 30, 3600]))
         request = ResetRequest(UserRef(name=ALICE.name), since, Reason.MANUAL)
         return Worker(number, request, self._skew(), staged, began)
@@ -295,8 +298,8 @@ class Simulation:
         if self.faults_left == 0 or self.random.random() > self.faults.probability:
             return None
         self.faults_left -= 1
-        kinds = ["crash-before", "refused", "crash-after"]
-        return self.random.choice(kinds if call.name in READS else [*kinds, "lost", "lost", "late", "late"])
+        kinds = [kind for kind in self.faults.kinds if call.name not in READS or kind not in ("lost", "late")]
+        return self.random.choice(kinds) if kinds else None
 
     def _write_foreign(self) -> None:
         self.foreign_left -= 1

@@ -571,3 +571,24 @@ def test_users_do_not_wait_for_each_other() -> None:
     done = rotate(setup, setup.request(user=UserRef(name=UserName("bob"))))
     assert isinstance(done, Rotated)
     assert setup.clock.slept == []
+
+
+def test_a_write_is_not_sent_again_when_the_pause_before_it_outlasted_its_time() -> None:
+    setup = Setup()
+    setup.store.write(setup.secret, "foreign")
+    setup.faults.refuse["put", 2] = SecretStoreUnavailable("down")  # put 1 claims, put 2 publishes
+    sleep = setup.clock.sleep
+    setup.clock.sleep = lambda seconds: sleep(seconds + 60)  # type: ignore[method-assign]
+    with pytest.raises(NotPublished):
+        rotate(setup, minutes=2)
+    assert setup.faults.calls["put"] == 2
+
+
+def test_a_lost_publication_that_took_effect_is_found_when_looked_at_again() -> None:
+    setup = Setup()
+    setup.faults.lose.update(("put", n) for n in range(1, 50))
+    since = setup.clock.now()
+    done = rotate(setup, setup.request(since=since))
+    assert isinstance(done, AlreadyRotated)
+    assert setup.clock.now() - since < rotation.PUBLISH_BY + timedelta(seconds=1)
+    assert_current_is_live(setup)

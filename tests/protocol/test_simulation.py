@@ -17,6 +17,16 @@ READINGS = {
         purge="earliest-without-stage", current_password_settable=True, repeated_put_moves_stages=True
     ),
 }
+HOSTILE = Faults(probability=0.25, pause_probability=0.25)
+LATE = Faults(probability=0.5, pause_probability=0.05, kinds=("late",), begin_within=40)
+PROFILES = [(False, HOSTILE), (True, HOSTILE), (False, LATE), (True, LATE)]
+
+
+@SOURCES
+@pytest.mark.parametrize("faults", [HOSTILE, LATE], ids=["hostile", "late"])
+def test_no_success_is_untrue_in_the_world_in_which_wrong_variants_are_caught(*, faults: Faults, staged: bool) -> None:
+    for seed in range(10 * RUNS):
+        Simulation(seed, staged=staged, faults=faults).run()
 
 
 @SOURCES
@@ -46,7 +56,8 @@ def test_a_wrong_variant_of_the_protocol_is_caught(mutant: Mutant) -> None:
     code = mutant.load()
     with pytest.raises(Violated):  # noqa: PT012 - the first seed that catches it ends the search
         for seed in range(20_000):
-            Simulation(seed, workers=2, faults=Faults(probability=0.25, pause_probability=0.25), code=code).run()
+            staged, faults = PROFILES[seed % len(PROFILES)]
+            Simulation(seed, staged=staged, faults=faults, code=code).run()
 
 
 def test_a_run_is_reproducible_from_its_seed() -> None:

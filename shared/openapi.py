@@ -1,0 +1,194 @@
+"""What both official SDKs share: the runtime they are generated for (alibabacloud_tea_openapi on darabonba).
+
+Its manners are made safe here, once: it logs too much, follows redirects with the secret and the security token in
+hand, and raises exceptions that carry the whole request.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+import darabonba.core
+import requests
+from alibabacloud_tea_openapi.utils_models import Config
+from darabonba.exceptions import ResponseException
+from darabonba.policy.retry import RetryOptions
+from darabonba.runtime import RuntimeOptions
+
+from shared.model import Credentials, Endpoint
+
+CONNECT_TIMEOUT = timedelta(seconds=5)
+READ_TIMEOUT = timedelta(seconds=10)
+LONGEST_DELAY = timedelta(seconds=3)  # between a refusal and the next try, whatever x-acs-retry-after says
+TRIES_AGAIN = 4
+UNHURRIED = timedelta(seconds=20)  # how long a call that no claim waits for may be tried again
+
+Answer = TypeVar("Answer")
+
+_send_by: ContextVar[datetime] = ContextVar("send_by")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """All that may be known of a failed call: never the SDK's exception, which can hold the password and the token."""
+
+    code: str
+    status: int | None  # None: no answer, or none that could be read; the call may have been carried out
+    request_id: str
+
+    def __str__(self) -> str:
+        if self.status is None:
+            return "no readable answer"
+        return f"{self.status} {self.code}, request {self.request_id}"
+
+    @property
+    def throttled(self) -> bool:
+        """Tell whether the call was refused for its rate, and so was not carried out."""
+        return self.status == requests.codes.too_many_requests or "Throttling" in self.code
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether the answer says that the call was not carried out, and why."""
+        return self.status is not None and 400 <= self.status < 500 and self.status != requests.codes.request_timeout  # noqa: PLR2004 - HTTP's own numbers
+
+
+def attempt(send: Callable[[], Answer]) -> Answer | Failure:
+    """Make one SDK call: return its answer, or what is safe to know of its failure.
+
+    The SDK's exception does not outlive this function, so an error raised on the result has it neither as its cause nor
+    as its context.
+    """
+    try:
+        return send()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it may carry the request: nothing of it may go on
+        failure = _failure(error)
+    return failure
+
+
+def _failure(error: Exception) -> Failure:
+    answered = isinstance(error, ResponseException)
+    status = getattr(error, "status_code", None) if answered else None
+    return Failure(
+        code=_token(getattr(error, "code", None) if answered else None),
+        status=status if isinstance(status, int) else None,
+        request_id=_token(getattr(error, "request_id", None) if answered else None),
+    )
+
+
+def _token(value: object) -> str:
+    # A server decides what these contain; only what looks like a code or an id is passed on to logs.
+    return value if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,128}", value) else "unknown"
+
+
+@contextmanager
+def sending_until(send_by: datetime) -> Iterator[None]:
+    """Let calls within the block be tried again only while that is before `send_by`."""
+    token = _send_by.set(send_by)
+    try:
+        yield
+    finally:
+        _send_by.reset(token)
+
+
+class _Throttling:
+    """Every error code that speaks of throttling; the services name it differently, and no list is complete."""
+
+    def __contains__(self, code: object) -> bool:
+        return isinstance(code, str) and "Throttling" in code
+
+
+class _Retries(RetryOptions):  # type: ignore[misc]  # the SDK is untyped
+    """The SDK's retries, ended by the deadline of the call at hand: the SDK itself knows none."""
+
+    def __init__(self, *, lost_too: bool) -> None:
+        backoff = {"policy": "ExponentialWithFullJitter", "period": 100, "cap": 2000}  # milliseconds
+        usual = {
+            "maxAttempts": TRIES_AGAIN,
+            "maxDelay": int(LONGEST_DELAY.total_seconds() * 1000),
+            "backoff": backoff,
+        }
+        throttled = {**usual, "exception": ["ThrottlingException"], "errorCode": _Throttling()}
+        lost = {**usual, "maxAttempts": 2, "exception": ["RetryError", "ServerException"]}
+        super().__init__({"retryCondition": [throttled, lost] if lost_too else [throttled]})
+
+    @property
+    def retryable(self) -> bool:
+        """Tell whether a try that may begin after the longest delay would still be in time. Asked before each."""
+        send_by: datetime | None = _send_by.get(None)
+        return send_by is not None and _now() + LONGEST_DELAY < send_by
+
+    @retryable.setter
+    def retryable(self, value: bool) -> None:
+        """Ignore what the base class sets once and for all."""
+
+
+def config(credentials: Credentials, region: str, endpoint: Endpoint, *, repeat_lost: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
+    """Return an SDK configuration for calls that are tried again when throttled, or if `repeat_lost` when unanswered.
+
+    `repeat_lost` is for reads and for writes that take effect once, however often they are sent.
+    """
+    token = credentials.security_token
+    return Config(
+        access_key_id=credentials.access_key_id,
+        access_key_secret=credentials.access_key_secret.reveal(),
+        security_token=token.reveal() if token else None,
+        region_id=region,
+        endpoint=endpoint.host,
+        protocol=endpoint.protocol,
+        connect_timeout=int(CONNECT_TIMEOUT.total_seconds() * 1000),
+        read_timeout=int(READ_TIMEOUT.total_seconds() * 1000),
+        retry_options=_Retries(lost_too=repeat_lost),
+        user_agent="cloudsso-rotator",
+    )
+
+
+def runtime() -> Any:  # noqa: ANN401 - the SDK is untyped
+    """Return the per-call options: none, since everything is in the configuration."""
+    return RuntimeOptions()
+
+
+def unhurried() -> datetime:
+    """Return until when a call that no claim waits for may be tried again."""
+    return _now() + UNHURRIED
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class _StraightSession(requests.Session):
+    """A session that refuses redirects, and sends nothing late.
+
+    The SDK would post the password and the security token to wherever a redirect points. And it sleeps between tries
+    without looking at the clock afterwards: here is the last place to look.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.max_redirects = 0
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - as inherited
+        send_by = _send_by.get(None)
+        if send_by is not None and _now() > send_by:
+            message = "the time for sending it was over"
+            raise requests.Timeout(message)
+        return super().send(request, **kwargs)
+
+
+def make_safe() -> None:
+    """Close what the SDK's runtime leaves open, before the first client is made. Calling it again is harmless."""
+    darabonba.core.Session = _StraightSession
+    # darabonba: DEBUG=sdk prints the query, the Authorization header and the security token, by a handler of its own.
+    # urllib3: its debug log has every URL, and warns about broken headers with the URL.
+    for name in ("darabonba-core", "urllib3", "requests"):
+        logger = logging.getLogger(name)
+        logger.handlers = [logging.NullHandler()]
+        logger.propagate = False  # a descendant whose level somebody lowered ends here too
+        logger.setLevel(logging.CRITICAL + 1)

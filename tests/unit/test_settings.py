@@ -1,0 +1,176 @@
+"""The settings: typed, all problems at once, nothing that a typo could loosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import SettingsError
+from shared.model import Endpoint, Exemption, PasswordSource, Reason, ResetRequest, UserName, UserRef
+from shared.settings import CLOUDSSO_REGIONS, RequireReset, Settings, Synchronized
+from tests.fakes import NOON, user
+
+LEAST = {"CLOUDSSO_DIRECTORY_ID": "d-00fc2p61loop", "CLOUDSSO_REGION": "cn-shanghai"}
+
+
+def load(**changes: str) -> Settings:
+    return Settings.load({**LEAST, **changes}, "cn-hangzhou")
+
+
+def refusal(**changes: str) -> str:
+    with pytest.raises(SettingsError) as raised:
+        load(**changes)
+    return str(raised.value)
+
+
+def test_two_settings_are_enough_and_the_rest_have_defaults() -> None:
+    settings = load()
+    assert settings.kms_region == "cn-hangzhou"
+    assert settings.cloudsso_endpoint == settings.kms_endpoint == Endpoint(None, "HTTPS")
+    assert settings.password_source is PasswordSource.CLOUDSSO
+    assert settings.require_reset is RequireReset.NEVER
+    assert settings.synchronized_users is Synchronized.SKIP
+    assert settings.max_parallel == 8
+    assert settings.secret_name(user("alice")) == "cloudsso/d-fake/alice"
+
+
+def test_all_problems_are_reported_at_once_with_name_and_cure() -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.load({"PASSWORD_SOURCE": "mine", "MAX_PARALLEL": "0", "KMS_ENDPOINT": "http://kms.example"}, None)
+    message = str(raised.value)
+    for name in ("CLOUDSSO_DIRECTORY_ID", "CLOUDSSO_REGION", "KMS_REGION", "PASSWORD_SOURCE", "MAX_PARALLEL"):
+        assert name in message
+    assert "KMS_ENDPOINT" in message
+    assert "s.yaml" in message
+
+
+@pytest.mark.parametrize("region", CLOUDSSO_REGIONS)
+def test_every_documented_cloudsso_region_is_accepted(region: str) -> None:
+    assert load(CLOUDSSO_REGION=region).cloudsso_region == region
+
+
+def test_a_region_without_cloudsso_is_refused_before_it_fails_as_a_host_name() -> None:
+    assert "cn-shanghai" in refusal(CLOUDSSO_REGION="cn-hangzhou")
+
+
+def test_any_region_is_accepted_with_an_explicit_endpoint() -> None:
+    settings = load(CLOUDSSO_REGION="cn-hangzhou", CLOUDSSO_ENDPOINT="cloudsso.example.com")
+    assert settings.cloudsso_endpoint == Endpoint("cloudsso.example.com", "HTTPS")
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("kms-vpc.cn-shanghai.aliyuncs.com", Endpoint("kms-vpc.cn-shanghai.aliyuncs.com")),
+        ("https://kms.example:8443/", Endpoint("kms.example:8443")),
+        ("http://127.0.0.1:8080", Endpoint("127.0.0.1:8080", "HTTP")),
+        ("http://localhost:8080", Endpoint("localhost:8080", "HTTP")),
+        ("http://[::1]:8080", Endpoint("[::1]:8080", "HTTP")),
+    ],
+)
+def test_an_endpoint_is_a_host_with_a_protocol(text: str, endpoint: Endpoint) -> None:
+    assert load(KMS_ENDPOINT=text).kms_endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://kms.example", "http://127.0.0.1.example", "ftp://x", "https://", "https://u@x", "https://x/path", "//"],
+)
+def test_an_endpoint_that_would_send_passwords_astray_is_refused(text: str) -> None:
+    assert "KMS_ENDPOINT" in refusal(KMS_ENDPOINT=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{user_name",
+        "fixed",
+        "{user_name!r:>99}",
+        "{nope}",
+        "acs/{user_name}",
+        "{0}",
+        "a b/{user_id}",
+        "{user_name.x}",
+        "x" * 150 + "{user_id}",
+        "{}",
+    ],
+)
+def test_a_secret_name_template_that_kms_or_two_users_could_not_share_is_refused(text: str) -> None:
+    assert "SECRET_NAME_TEMPLATE" in refusal(SECRET_NAME_TEMPLATE=text)
+
+
+def test_a_secret_name_template_may_use_the_user_id() -> None:
+    assert load(SECRET_NAME_TEMPLATE="sso-{user_id}").secret_name(user("alice")) == "sso-u-alice"
+
+
+@pytest.mark.parametrize("name", ["root-admin", "ROOT-Admin", "break.glass.1"])
+def test_protection_is_by_glob_and_does_not_depend_on_case(name: str) -> None:
+    settings = load(PROTECTED_USERS="Root-*, break.glass.?")
+    assert settings.exemption(user(name)) is Exemption.PROTECTED
+
+
+def test_a_user_that_no_glob_names_is_not_protected() -> None:
+    assert load(PROTECTED_USERS="root-*").exemption(user("groot")) is None
+
+
+@pytest.mark.parametrize("globs", ["root,,admin", "root,", "ro ot", "ro[ot", "root;admin", "røøt"])
+def test_a_protection_list_that_cannot_be_parsed_stops_everything(globs: str) -> None:
+    assert "PROTECTED_USERS" in refusal(PROTECTED_USERS=globs)
+
+
+def test_disabled_and_synchronized_users_are_exempt() -> None:
+    settings = load()
+    assert settings.exemption(user("a", enabled=False)) is Exemption.DISABLED
+    assert settings.exemption(user("a", synchronized=True)) is Exemption.SYNCHRONIZED
+    assert load(SYNCHRONIZED_USERS="rotate").exemption(user("a", synchronized=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason", "asked", "must_change"),
+    [
+        ("never", Reason.ALERT, None, False),
+        ("alerts", Reason.ALERT, None, True),
+        ("alerts", Reason.EXPIRING, None, False),
+        ("always", Reason.EXPIRING, None, True),
+        ("always", Reason.ALERT, False, False),
+        ("never", Reason.MANUAL, True, True),
+    ],
+)
+def test_a_forced_change_follows_the_setting_unless_the_request_says(
+    *, setting: str, reason: Reason, asked: bool | None, must_change: bool
+) -> None:
+    request = ResetRequest(UserRef(name=UserName("a")), NOON, reason, must_change=asked)
+    assert load(REQUIRE_PASSWORD_RESET=setting).must_change(request) is must_change
+
+
+def test_a_request_may_choose_the_password_source() -> None:
+    request = ResetRequest(UserRef(name=UserName("a")), NOON, Reason.MANUAL)
+    staged = load(PASSWORD_SOURCE="staged")
+    assert staged.source(request) is PasswordSource.STAGED
+    assert staged.source(replace(request, source=PasswordSource.CLOUDSSO)) is PasswordSource.CLOUDSSO
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                *LEAST,
+                "KMS_ENDPOINT",
+                "SECRET_NAME_TEMPLATE",
+                "PROTECTED_USERS",
+                "MAX_PARALLEL",
+                "LOG_LEVEL",
+                "CLOUDSSO_ENDPOINT",
+            ]
+        ),
+        st.text(),
+    )
+)
+def test_no_environment_gives_anything_but_settings_or_a_settings_error(environ: dict[str, str]) -> None:
+    try:
+        Settings.load({**LEAST, **environ}, "cn-hangzhou")
+    except SettingsError as error:
+        assert str(error).isprintable()  # noqa: PT017 - either outcome is right
