@@ -1,0 +1,1 @@
+"""RAM: roles, keys, and what policies allow."""

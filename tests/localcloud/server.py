@@ -1,0 +1,123 @@
+"""The loopback cloud as one object: a context manager for tests, the engine of `python -m tests.localcloud`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, final
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from tests.localcloud.api import Clock
+from tests.localcloud.cloudsso.passwords import SignIn
+from tests.localcloud.cloudsso.service import CloudSSO
+from tests.localcloud.gateway.app import Gateway, Product
+from tests.localcloud.gateway.calls import Calls
+from tests.localcloud.gateway.control import control_mount, new_token
+from tests.localcloud.gateway.faults import Faults
+from tests.localcloud.gateway.listener import Listener
+from tests.localcloud.gateway.tls import server_context
+from tests.localcloud.kms.service import Kms
+from tests.localcloud.ram.service import Credentials, Ram
+from tests.localcloud.state import CallStore, MemoryStore
+from tests.localcloud.switches import Switches
+
+ACCOUNT_ID = "1510000000000001"
+DIRECTORY_REGION = "cn-shanghai"
+KMS_REGION = "cn-hangzhou"
+TOKEN_SECONDS = 36 * 3600.0  # longer than any test or demo; Ram.expire() ends a key earlier
+ADMIN_POLICY = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+class CloudDefectError(Exception):
+    """The cloud itself, or a hook a test gave it, failed while it ran; what the clients saw then proves nothing."""
+
+
+@final
+class LocalCloud:
+    """CloudSSO, KMS and RAM of one account on 127.0.0.1, for the unmodified official SDKs.
+
+    `with LocalCloud() as cloud:` serves until the block ends. `cloud.endpoint` is what an SDK's Config(endpoint=...)
+    takes, with protocol="HTTP"; `cloud.tls_endpoint` (with tls=True) is for clients that insist on HTTPS.
+    """
+
+    def __init__(
+        self, *, port: int = 0, tls: bool = False, store: CallStore | None = None, switches: Switches | None = None
+    ) -> None:
+        self.clock = Clock()
+        self.switches = switches or Switches()
+        self.control_token = new_token()
+        self._store = store or MemoryStore()
+        self._port = port
+        self._tls = tls
+        self.cloudsso = CloudSSO(self.clock, lambda: self.switches, self._store, region=DIRECTORY_REGION)
+        self.kms = Kms(self.clock, lambda: self.switches, self._store)
+        self.ram = Ram()
+        products = [Product(self.cloudsso, DIRECTORY_REGION), Product(self.kms, KMS_REGION)]
+        self._gateway = Gateway(products, self.ram, self._store)
+        self.admin = self.role("admin", ADMIN_POLICY)
+
+    def __enter__(self) -> LocalCloud:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self._gateway.defects and kind is None:
+            raise CloudDefectError("; ".join(self._gateway.defects))
+
+    @property
+    def faults(self) -> Faults:
+        """What is armed."""
+        return self._gateway.faults
+
+    @property
+    def calls(self) -> Calls:
+        """What was called."""
+        return self._gateway.calls
+
+    @property
+    def endpoint(self) -> str:
+        """The plain HTTP endpoint, "127.0.0.1:PORT"."""
+        return self._listener.endpoints[0]
+
+    @property
+    def tls_endpoint(self) -> str:
+        """The HTTPS endpoint; there is one only if it was asked for."""
+        if not self._tls:
+            msg = "this cloud has no TLS endpoint; make it with LocalCloud(tls=True)"
+            raise ValueError(msg)
+        return self._listener.endpoints[1]
+
+    def start(self) -> None:
+        """Bind the ports and serve."""
+        routes = [control_mount(self, self.control_token), Route("/{path:path}", self._gateway)]
+        self._listener = Listener(Starlette(routes=routes), self._port, server_context() if self._tls else None)
+        self._gateway.hosts = frozenset(self._listener.endpoints)
+        self._listener.start()
+
+    def stop(self) -> None:
+        """Drop every connection, give the ports back, close the store."""
+        self._listener.stop()
+        self._store.close()
+
+    def role(self, name: str, *documents: Mapping[str, Any], expires_in: float | None = TOKEN_SECONDS) -> Credentials:
+        """Create a role from policy documents, and issue a key for it: temporary, as a function's always are."""
+        return self.ram.issue(self.ram.role(name, ACCOUNT_ID, *documents), expires_in=expires_in)
+
+    def sign_in(self, user_name: str, password: str) -> SignIn:
+        """Try a password at the user portal: the proof that it is the live one."""
+        with self._gateway.lock:
+            return self.cloudsso.sign_in(user_name, password)
+
+    def change_password(self, user_name: str, old: str, new: str) -> SignIn:
+        """Change a user's own password at the user portal."""
+        with self._gateway.lock:
+            return self.cloudsso.change_password(user_name, old, new)
+
+    def release_late(self) -> int:
+        """Let the effects of every late call happen; return how many there were."""
+        return self._gateway.late.release()

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from alibabacloud_kms20160120.client import Client as KmsClient
+from alibabacloud_tea_openapi.exceptions import ClientException
+from alibabacloud_tea_openapi.models import Config
+
+from tests.localcloud.server import ADMIN_POLICY
+from tests.loopback import clients
+
+ROOT = Path(__file__).parents[2]
+READ_ONLY = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "kms:Get*", "Resource": "*"}]}
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line."""
+    return [sys.executable, "-m", "tests.localcloud", *arguments]
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator[SimpleNamespace]:
+    """Run the cloud as a process until the block ends; yield the table and the environment by role."""
+    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
+    try:
+        yield read_announcement(process, roles=1 + arguments.count("--policy"))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=10)
+    assert (process.returncode, rest) == (0, "")
+
+
+def read_announcement(process: subprocess.Popen[str], roles: int) -> SimpleNamespace:
+    """Read what is printed up to the last role's last line."""
+    shared: dict[str, str] = {}
+    owned: dict[str, dict[str, str]] = {}
+    table, into = "", shared
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("# as role "):
+            into = owned.setdefault(line.removeprefix("# as role ").strip(), {})
+        elif line.startswith("export "):
+            name, _, value = line.removeprefix("export ").strip().partition("=")
+            into[name] = value
+        else:
+            table += line
+        if len(owned) == roles and "ALIBABA_CLOUD_SECURITY_TOKEN" in into:
+            break
+    return SimpleNamespace(shared=shared, owned=owned, table=table)
+
+
+def kms(cloud: SimpleNamespace, role: str) -> KmsClient:
+    """Return the official client, configured from the environment printed."""
+    own = cloud.owned[role]
+    return KmsClient(
+        Config(
+            endpoint=cloud.shared["KMS_ENDPOINT"].removeprefix("http://"),
+            protocol="HTTP",
+            region_id=cloud.shared["KMS_REGION"],
+            access_key_id=own["ALIBABA_CLOUD_ACCESS_KEY_ID"],
+            access_key_secret=own["ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
+            security_token=own["ALIBABA_CLOUD_SECURITY_TOKEN"],
+        )
+    )
+
+
+def test_the_environment_printed_is_all_a_client_needs_and_state_survives(tmp_path: Path) -> None:
+    state = ("--state", str(tmp_path / "state"))
+    with running(*state) as first:
+        clients.create_secret(kms(first, "admin"), data="kept")
+        assert first.shared["CLOUDSSO_ENDPOINT"] in first.table
+        assert (first.shared["CLOUDSSO_REGION"], first.shared["KMS_REGION"]) == ("cn-shanghai", "cn-hangzhou")
+        assert first.shared["CLOUDSSO_DIRECTORY_ID"].startswith("d-")
+        assert first.shared["LOCALCLOUD_TOKEN"]
+    with running(*state) as second:
+        assert clients.current(kms(second, "admin")) == "kept"
+
+
+def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
+    state = ("--state", str(tmp_path / "state"))
+    process = subprocess.Popen(command(*state), cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
+    clients.create_secret(kms(read_announcement(process, roles=1), "admin"), data="answered")
+    process.kill()
+    process.communicate(timeout=10)
+    with running(*state) as restarted:
+        assert clients.current(kms(restarted, "admin")) == "answered"
+
+
+def test_a_role_from_a_policy_file_may_what_the_file_says(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text(json.dumps(READ_ONLY))
+    with running("--tls", "--policy", f"reader={tmp_path / 'p.json'}") as cloud:
+        assert "https://127.0.0.1:" in cloud.table
+        clients.create_secret(kms(cloud, "admin"))
+        assert clients.current(kms(cloud, "reader")) == "first"
+        with pytest.raises(ClientException) as caught:
+            clients.put(kms(cloud, "reader"), "v2", "x")
+        assert caught.value.code == "Forbidden.NoPermission"
+
+
+def test_an_interrupt_ends_it_cleanly() -> None:
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    read_announcement(process, roles=1)
+    process.send_signal(signal.SIGINT)
+    assert (process.communicate(timeout=10)[1], process.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--port", "seventy"], "'seventy' is not a port"),
+        (["--port", "70000"], "'70000' is not a port"),
+        (["--policy", "reader"], "'reader' is not NAME=FILE"),
+        (["--policy", "r={tmp}/none.json"], "No such file"),
+        (["--policy", "r={tmp}/text.json"], "text.json: not a JSON object"),
+        (["--policy", "r={tmp}/list.json"], "list.json: not a JSON object"),
+        (["--policy", "r={tmp}/odd.json"], "policy refused: Version is '9'"),
+        (["--policy", "r={tmp}/good.json", "--policy", "r={tmp}/good.json"], "role r is given twice"),
+        (["--policy", "admin={tmp}/good.json"], "role admin is the cloud's own"),
+        (["--state", "{tmp}"], "state file {tmp}: unable to open database file"),
+        (["--port", "1", "--state", "{tmp}/none/state"], "state file"),
+    ],
+)
+def test_a_bad_argument_is_named(tmp_path: Path, arguments: list[str], said: str) -> None:
+    (tmp_path / "text.json").write_text("{")
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "odd.json").write_text('{"Version": "9"}')
+    (tmp_path / "good.json").write_text(json.dumps(ADMIN_POLICY))
+    filled = [each.replace("{tmp}", str(tmp_path)) for each in arguments]
+    done = subprocess.run(  # noqa: S603 - our own module
+        command(*filled), cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "500"}
+    )
+    assert done.returncode == 2
+    assert said.replace("{tmp}", str(tmp_path)) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_named() -> None:
+    with running() as cloud:
+        port = cloud.shared["KMS_ENDPOINT"].rpartition(":")[2]
+        done = subprocess.run(  # noqa: S603 - our own module
+            command("--port", port), cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert f"port {port}: " in done.stderr

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from alibabacloud_tea_openapi.exceptions import ClientException
+from darabonba.exceptions import UnretryableException
+
+from tests.localcloud.server import LocalCloud
+from tests.loopback import clients
+
+
+def control(cloud: LocalCloud, verb: str, path: str, body: object = None, token: str | None = None) -> clients.Reply:
+    """Use a control as another process would."""
+    headers = {"Authorization": f"Bearer {cloud.control_token if token is None else token}"}
+    sent = b"" if body is None else json.dumps(body).encode()
+    return clients.send(cloud, f"/_localcloud{path}", method=verb, headers=headers, body=sent)
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_without_the_token_nothing_is_controlled(cloud: LocalCloud, token: str) -> None:
+    assert control(cloud, "POST", "/sign-in", {"UserName": "a", "Password": "b"}, token).status == 401
+    assert control(cloud, "DELETE", "/calls", token=token).status == 401
+
+
+def test_another_process_can_try_a_password(cloud: LocalCloud) -> None:
+    reply = control(cloud, "POST", "/sign-in", {"UserName": "nobody", "Password": "x"})
+    assert (reply.status, reply.body["answer"]) == (200, "unknown-user")
+
+
+def test_another_process_can_change_a_users_own_password(cloud: LocalCloud) -> None:
+    wanted = {"UserName": "nobody", "OldPassword": "x", "NewPassword": "y"}
+    assert control(cloud, "POST", "/change-password", wanted).body["answer"] == "unknown-user"
+
+
+def test_another_process_can_arm_and_disarm_faults(cloud: LocalCloud) -> None:
+    client = clients.kms(cloud)
+    clients.create_secret(client)
+    fault = {"action": "PutSecretValue", "kind": "error", "status": 409, "code": "X", "where": {"VersionId": "v2"}}
+    assert control(cloud, "POST", "/faults", fault).body == {"armed": True}
+    with pytest.raises(ClientException) as caught:
+        clients.put(client, "v2", "x")
+    assert caught.value.code == "X"
+    control(cloud, "POST", "/faults", fault)
+    assert control(cloud, "DELETE", "/faults").body == {"armed": False}
+    assert clients.put(client, "v2", "x").version_id == "v2"
+
+
+def test_garbage_travels_to_the_controls_as_base64(cloud: LocalCloud) -> None:
+    body = base64.b64encode(b"\xff<html>").decode()
+    control(cloud, "POST", "/faults", {"action": "*", "kind": "garbage", "body": body})
+    with pytest.raises(UnretryableException):
+        clients.create_secret(clients.kms(cloud))
+
+
+def test_another_process_can_move_the_clock(cloud: LocalCloud) -> None:
+    before = cloud.clock.now()
+    control(cloud, "POST", "/clock", {"Seconds": 86400})
+    assert (cloud.clock.now() - before).days == 1
+
+
+def test_another_process_can_read_and_change_switches(cloud: LocalCloud) -> None:
+    assert control(cloud, "GET", "/switches").body["purge"] == "earliest"
+    changed = control(cloud, "POST", "/switches", {"purge": "earliest-without-stage"}).body
+    assert changed["purge"] == cloud.switches.purge == "earliest-without-stage"
+    assert cloud.switches.reset_unlocks is True
+
+
+def test_another_process_can_release_late_calls(cloud: LocalCloud) -> None:
+    control(cloud, "POST", "/faults", {"action": "CreateSecret", "kind": "late"})
+    with pytest.raises(UnretryableException):
+        clients.create_secret(clients.kms(cloud))
+    assert control(cloud, "POST", "/release-late").body == {"released": 1}
+    assert clients.current(clients.kms(cloud)) == "first"
+
+
+def test_another_process_can_read_and_clear_the_log_of_calls(cloud: LocalCloud) -> None:
+    clients.create_secret(clients.kms(cloud))
+    logged = control(cloud, "GET", "/calls").body
+    assert [(each["action"], each["status"], each["role"]) for each in logged] == [("CreateSecret", 200, "admin")]
+    assert control(cloud, "DELETE", "/calls").body == []
+    assert len(cloud.calls) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/faults", {"action": "X", "kind": "explode"}, "explode"),
+        ("/faults", {"action": "X", "kind": "throttle", "nht": 2}, "nht: Fault has no such field"),
+        ("/faults", {"action": "X", "kind": "redirect"}, "a redirect needs a location"),
+        ("/switches", {"purge": "latest"}, "latest"),
+        ("/switches", {"purges": "earliest"}, "purges: Switches has no such field"),
+        ("/sign-in", {"UserName": "a"}, "Password"),
+        ("/clock", {"Seconds": "soon"}, "Seconds"),
+        ("/clock", None, "Input data was truncated"),
+    ],
+)
+def test_a_control_that_is_not_understood_says_why(cloud: LocalCloud, path: str, body: object, said: str) -> None:
+    reply = control(cloud, "POST", path, body)
+    assert reply.status == 400
+    assert said in reply.body["error"]
