@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import darabonba.core
@@ -23,6 +23,7 @@ from darabonba.policy.retry import RetryOptions
 from darabonba.runtime import RuntimeOptions
 
 from shared.model import Credentials, Endpoint
+from shared.ports import Clock
 
 CONNECT_TIMEOUT = timedelta(seconds=5)
 READ_TIMEOUT = timedelta(seconds=10)
@@ -32,7 +33,19 @@ UNHURRIED = timedelta(seconds=20)  # how long a call that no claim waits for may
 
 Answer = TypeVar("Answer")
 
-_send_by: ContextVar[datetime] = ContextVar("send_by")
+
+@dataclass(frozen=True)
+class _Deadline:
+    """Until when the call at hand may be sent, and by whose clock."""
+
+    clock: Clock
+    send_by: datetime
+
+    def passed(self, ahead: timedelta = timedelta()) -> bool:
+        return self.clock.now() + ahead > self.send_by
+
+
+_deadline: ContextVar[_Deadline | None] = ContextVar("deadline", default=None)
 
 
 @dataclass(frozen=True)
@@ -88,13 +101,13 @@ def _token(value: object) -> str:
 
 
 @contextmanager
-def sending_until(send_by: datetime) -> Iterator[None]:
-    """Let calls within the block be tried again only while that is before `send_by`."""
-    token = _send_by.set(send_by)
+def sending_until(clock: Clock, send_by: datetime | None) -> Iterator[None]:
+    """Let nothing be sent within the block after `send_by`; None: a call that no claim waits for, 20 s from now."""
+    token = _deadline.set(_Deadline(clock, send_by or clock.now() + UNHURRIED))
     try:
         yield
     finally:
-        _send_by.reset(token)
+        _deadline.reset(token)
 
 
 class _Throttling:
@@ -121,8 +134,8 @@ class _Retries(RetryOptions):  # type: ignore[misc]  # the SDK is untyped
     @property
     def retryable(self) -> bool:
         """Tell whether a try that may begin after the longest delay would still be in time. Asked before each."""
-        send_by: datetime | None = _send_by.get(None)
-        return send_by is not None and _now() + LONGEST_DELAY < send_by
+        deadline = _deadline.get()
+        return deadline is not None and not deadline.passed(LONGEST_DELAY)
 
     @retryable.setter
     def retryable(self, value: bool) -> None:
@@ -154,15 +167,6 @@ def runtime() -> Any:  # noqa: ANN401 - the SDK is untyped
     return RuntimeOptions()
 
 
-def unhurried() -> datetime:
-    """Return until when a call that no claim waits for may be tried again."""
-    return _now() + UNHURRIED
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
 class _StraightSession(requests.Session):
     """A session that refuses redirects, and sends nothing late.
 
@@ -175,8 +179,8 @@ class _StraightSession(requests.Session):
         self.max_redirects = 0
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - as inherited
-        send_by = _send_by.get(None)
-        if send_by is not None and _now() > send_by:
+        deadline = _deadline.get()
+        if deadline is not None and deadline.passed():
             message = "the time for sending it was over"
             raise requests.Timeout(message)
         return super().send(request, **kwargs)

@@ -117,7 +117,15 @@ class Rotator:
         exemption = self.policy.exemption(user)
         if exemption is not None:
             return Exempt(user, exemption)
-        return _Rotation(self, request, user, give_up_at).run()
+        rotation = _Rotation(self, request, user, give_up_at)
+        try:
+            return rotation.run()
+        except TooManyAttempts:
+            raise
+        except RotatorError as error:
+            # What an earlier claim of this run left behind is what somebody must know, not what the last one met.
+            failure = rotation.failure or error
+        raise failure
 
 
 class _Rotation:
@@ -175,7 +183,7 @@ class _Rotation:
 
     def _wait(self, pause: timedelta, lease: timedelta) -> None:
         if self.request.dry_run or self.clock.now() + pause + PUBLISH_BY > self.give_up_at:
-            raise self.failure or self._in_progress(lease)
+            raise self._in_progress(lease)
         self.clock.sleep(pause.total_seconds())
 
     # claim
@@ -185,7 +193,7 @@ class _Rotation:
             raise self._too_many_attempts(claim)
         if self.clock.now() + PUBLISH_BY > self.give_up_at:
             message = f"Too little of this invocation is left to rotate the password of user {quoted(self.user.name)}."
-            raise self.failure or OutOfTime(message)
+            raise OutOfTime(message)
 
     def _attempt(self, claim: Claim, history: History, looked_at: datetime) -> Rotated | None:
         """Carry one claim through. None: it was lost or is spent, and the versions must be looked at again."""

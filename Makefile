@@ -1,0 +1,50 @@
+# `make demo` shows the program at work; `make test` checks everything. Both set up what they need in .venv, from PyPI.
+PYTHON ?= python3
+BIN := .venv/bin
+# Two test processes by default; the loopback cloud's tests mostly wait for sockets.
+JOBS ?= 2
+
+.PHONY: demo test lint types layers unit cloud lock clean
+
+demo: .venv/ready
+	@$(BIN)/python -m tests.demo
+
+test: lint types layers unit
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+layers: .venv/ready
+	$(BIN)/lint-imports
+
+unit: .venv/ready .venv-reader/ready
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term-missing:skip-covered
+
+# A loopback cloud to point one's own scripts at; it prints the environment to export.
+cloud: .venv/ready
+	@$(BIN)/python -m tests.localcloud
+
+.venv/ready: requirements.txt tests/requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "cloudsso-rotator needs Python 3.10 or later: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r tests/requirements.txt
+	@touch $@
+
+# The official client of secret readers needs an old pyOpenSSL, so it lives apart (tests/reader/requirements.in).
+.venv-reader/ready: tests/reader/requirements.txt
+	$(PYTHON) -m venv .venv-reader
+	.venv-reader/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/reader/requirements.txt
+	@touch $@
+
+lock: .venv/ready
+	for file in requirements tests/requirements tests/reader/requirements; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-strip-extras \
+	    --no-emit-index-url --custom-compile-command "make lock" --output-file $$file.txt $$file.in || exit 1; \
+	done
+
+clean:
+	rm -rf .venv .venv-reader .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

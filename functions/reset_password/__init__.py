@@ -1,0 +1,1 @@
+"""Rotates passwords."""

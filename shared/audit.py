@@ -1,0 +1,104 @@
+"""What happened, for people and for queries: one JSON line per outcome, from an allow-list of fields.
+
+The same fields make up the invocation's answer. They are ids, times and words of ours; a field that is not listed here
+cannot reach a log or a caller.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+
+from shared.batch import Failed, Result
+from shared.errors import EventError, quoted
+from shared.model import AlreadyRotated, Exempt, Origin, Outcome, ResetRequest, Rotated
+
+_LOG = logging.getLogger("cloudsso_rotator")
+
+Facts = dict[str, object]
+
+
+def configure(level: str) -> None:
+    """Write audit lines to standard output as they are, without the runtime's own prefix, from `level` up."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    _LOG.handlers = [handler]
+    _LOG.propagate = False
+    _LOG.setLevel(level)
+
+
+def result(invocation: str, one: Result) -> None:
+    """Log what became of one request."""
+    if isinstance(one, Failed):
+        facts = {"Outcome": "failed", "Error": one.error.reason, "Retryable": one.error.retryable}
+        _write(logging.ERROR, invocation, {**_asked(one.request), **facts, "Message": str(one.error)})
+    else:
+        _write(logging.INFO, invocation, {**_asked(one.request), **outcome(one.outcome)})
+
+
+def problem(invocation: str, error: EventError) -> None:
+    """Log a part of the event that is no request."""
+    facts: Facts = {"Outcome": "failed", "Error": error.reason, "Retryable": error.retryable, "Message": str(error)}
+    _write(logging.ERROR, invocation, facts)
+
+
+def ignored(invocation: str, where: str, rule: str, origin: Origin) -> None:
+    """Log a part of the event that a rule ignores by intent."""
+    _write(logging.INFO, invocation, {"Outcome": "ignored", "Where": where, "Rule": rule, **_origin(origin)})
+
+
+def outcome(done: Outcome) -> Facts:
+    """Return the facts of an outcome, as logged and as answered."""
+    facts: Facts = {"Outcome": done.name, "UserName": done.user.name, "UserId": done.user.id}
+    return {**facts, "DirectoryId": done.user.directory_id, **_details(done)}
+
+
+def _details(done: Outcome) -> Facts:
+    if isinstance(done, Exempt):
+        return {}
+    facts: Facts = {"SecretName": done.secret, "VersionId": done.version}
+    if isinstance(done, Rotated):
+        return {**facts, **_rotation(done)}
+    if isinstance(done, AlreadyRotated):
+        return {**facts, "RotatedAt": _instant(done.rotated_at)}
+    return {**facts, "Attempt": done.attempt}
+
+
+def _rotation(done: Rotated) -> Facts:
+    return {
+        "Attempt": done.attempt,
+        "MismatchMs": round(done.mismatch.total_seconds() * 1000),
+        "Indexed": done.indexed,
+        "CloudSsoRequestId": done.reset_request_id,
+        "KmsRequestId": done.publish_request_id,
+    }
+
+
+def _asked(request: ResetRequest) -> Facts:
+    origin = _origin(request.origins[0]) if request.origins else {}
+    facts: Facts = {"User": str(request.user), "Reason": request.reason.value, "Since": _instant(request.since)}
+    return {**facts, **origin, "Merged": len(request.origins)}
+
+
+def _origin(origin: Origin) -> Facts:
+    facts = {"Trigger": origin.trigger, "EventId": origin.event_id, "EventSource": origin.source, "Rule": origin.rule}
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _write(level: int, invocation: str, facts: Mapping[str, object]) -> None:
+    _LOG.log(level, "%s", json.dumps({"Invocation": invocation, **{k: _safe(v) for k, v in facts.items()}}))
+
+
+def _safe(value: object) -> object:
+    # json.dumps escapes control characters, so a line stays one line; quoted() bounds what an event may make us log.
+    return quoted(value)[1:-1] if isinstance(value, str) and len(value) > _LONGEST else value
+
+
+_LONGEST = 4096

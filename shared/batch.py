@@ -1,0 +1,76 @@
+"""All requests of one invocation: different users in parallel, all tried, one error at the end if any failed."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from shared.errors import EventError, RotationsFailed, RotatorError, UnexpectedFailure
+from shared.model import Outcome, ResetRequest
+
+
+@dataclass(frozen=True)
+class Done:
+    """A request that was carried out, or needed nothing."""
+
+    request: ResetRequest
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A request that was not."""
+
+    request: ResetRequest
+    error: RotatorError
+
+
+Result = Done | Failed
+
+
+def carry_out(
+    requests: Sequence[ResetRequest], rotate: Callable[[ResetRequest], Outcome], max_parallel: int
+) -> tuple[Result, ...]:
+    """Return what became of every request, in their order; at most `max_parallel` are under way at once."""
+    if len(requests) == 1 or max_parallel == 1:
+        return tuple(_result(rotate, request) for request in requests)
+    with ThreadPoolExecutor(max_parallel, thread_name_prefix="rotate") as pool:
+        return tuple(pool.map(lambda request: _result(rotate, request), requests))
+
+
+def raise_failures(results: Iterable[Result], problems: Sequence[EventError]) -> None:
+    """Raise once if anything failed, since raising is the only way that a trigger or a queue sees it."""
+    results = tuple(results)
+    failures = [
+        f"user {result.request.user}: {_line(result.error)}" for result in results if isinstance(result, Failed)
+    ]
+    failures += [_line(problem) for problem in problems]
+    if not failures:
+        return
+    total = len(results) + len(problems)
+    only = [*problems, *(result.error for result in results if isinstance(result, Failed))]
+    if total == 1:
+        raise only[0]  # its own type is what a workflow branches on
+    message = f"{len(failures)} of {total} requests failed, the others were carried out. " + " | ".join(failures)
+    raise RotationsFailed(message)
+
+
+def _result(rotate: Callable[[ResetRequest], Outcome], request: ResetRequest) -> Result:
+    try:
+        return Done(request, rotate(request))
+    except RotatorError as error:
+        failed = error
+    except Exception as error:  # noqa: BLE001 - a bug; its text may hold anything, so only its type and place go on
+        failed = _unexpected(error)
+    return Failed(request, failed.with_traceback(None))  # the frames hold the password that was being rotated
+
+
+def _unexpected(error: Exception) -> UnexpectedFailure:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return UnexpectedFailure(f"{type(error).__name__} in {place.name}, line {place.lineno}.")
+
+
+def _line(error: RotatorError) -> str:
+    return f"{error.reason}: {error}"

@@ -1,0 +1,252 @@
+"""The CloudSSO directory over its official SDK: the Directory port. The only importer of that SDK."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from alibabacloud_cloudsso20210515 import models
+from alibabacloud_cloudsso20210515.client import Client
+from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
+
+from shared import openapi
+from shared.errors import (
+    DirectoryDenied,
+    DirectoryError,
+    DirectoryUnavailable,
+    PasswordRejected,
+    ResetNotAllowed,
+    ResetOutcomeUnknown,
+    SettingsError,
+    UserNotFound,
+    quoted,
+)
+from shared.model import (
+    Credentials,
+    DirectoryId,
+    Endpoint,
+    Password,
+    RequestId,
+    ResetReceipt,
+    User,
+    UserId,
+    UserName,
+    UserRef,
+)
+from shared.openapi import Failure
+from shared.password import plausible
+from shared.ports import Clock
+
+_RESET = Params(
+    action="ResetUserPassword",
+    version="2021-05-15",
+    protocol="HTTPS",
+    pathname="/",
+    method="POST",
+    auth_type="AK",
+    style="RPC",
+    req_body_type="formData",
+    body_type="json",
+)
+# Codes that mean the caller, not the request (CloudSSO and the common gateway's; by prefix, no list is published).
+_DENIED = ("NoPermission", "Forbidden", "InvalidAccessKeyId", "InvalidSecurityToken", "SignatureDoesNotMatch")
+
+
+class _WireUser(msgspec.Struct, rename="pascal"):
+    user_id: str
+    user_name: str
+    status: str
+    provision_type: str = "Manual"
+
+
+class _UserAnswer(msgspec.Struct, rename="pascal"):
+    user: _WireUser
+
+
+class _UsersAnswer(msgspec.Struct, rename="pascal"):
+    users: list[_WireUser]
+
+
+class CloudSsoDirectory:
+    """The Directory port for one directory, with one set of credentials."""
+
+    def __init__(
+        self, directory_id: DirectoryId, region: str, endpoint: Endpoint, credentials: Credentials, clock: Clock
+    ) -> None:
+        openapi.make_safe()
+        self._id = directory_id
+        self._clock = clock
+        self._reads = Client(openapi.config(credentials, region, endpoint, repeat_lost=True))
+        # ResetUserPassword has no idempotency token: only a refusal for its rate says that it may be sent again.
+        self._resets = Client(openapi.config(credentials, region, endpoint, repeat_lost=False))
+
+    def find(self, ref: UserRef) -> User:
+        """See Directory."""
+        wire = self._by_id(ref) if ref.name is None else self._by_name(ref, ref.name)
+        return User(
+            directory_id=self._id,
+            id=UserId(wire.user_id),
+            name=UserName(wire.user_name),
+            enabled=wire.status == "Enabled",
+            synchronized=wire.provision_type == "Synchronized",
+        )
+
+    def reset(self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime) -> ResetReceipt:
+        """See Directory."""
+        with openapi.sending_until(self._clock, send_by):
+            if candidate is None:
+                answer = openapi.attempt(lambda: self._generate(user, must_change=must_change))
+            else:
+                answer = openapi.attempt(lambda: self._set(user, candidate, must_change=must_change))
+        if isinstance(answer, Failure):
+            raise self._not_reset(answer, user, staged=candidate is not None)
+        receipt = _receipt(answer, candidate)
+        if receipt is None:
+            message = f"CloudSSO answered the reset of user {quoted(user.name)} with something that is no answer to it."
+            raise ResetOutcomeUnknown(message)
+        return receipt
+
+    def check_resettable(self, user: User) -> None:
+        """See Directory."""
+        request = models.GetExternalSAMLIdentityProviderRequest(directory_id=self._id)
+        answer = self._read(lambda: self._reads.get_external_samlidentity_provider_with_options(request, _options()))
+        if isinstance(answer, Failure):
+            raise _unreadable(answer, "GetExternalSAMLIdentityProvider", f"directory {quoted(self._id)}")
+        provider = getattr(answer.body, "samlidentity_provider_configuration", None)
+        if getattr(provider, "ssostatus", None) == "Enabled":
+            message = f"Directory {quoted(self._id)} has SSO logon enabled: CloudSSO resets no passwords then."
+            cure = f"Change the password of user {quoted(user.name)} at the identity provider, or disable SSO logon."
+            raise ResetNotAllowed(message, cure=cure)
+
+    def _by_id(self, ref: UserRef) -> _WireUser:
+        request = models.GetUserRequest(directory_id=self._id, user_id=ref.id)
+        answer = self._read(lambda: self._reads.get_user_with_options(request, _options()))
+        if isinstance(answer, Failure):
+            raise (
+                self._not_found(ref, answer)
+                if answer.code.startswith("EntityNotExists")
+                else _unreadable(answer, "GetUser", f"user {quoted(ref)}")
+            )
+        return _checked(answer, _UserAnswer, "GetUser").user
+
+    def _by_name(self, ref: UserRef, name: UserName) -> _WireUser:
+        request = models.ListUsersRequest(directory_id=self._id, filter=f"UserName eq {name}", max_results=100)
+        answer = self._read(lambda: self._reads.list_users_with_options(request, _options()))
+        if isinstance(answer, Failure):
+            raise (
+                self._not_found(ref, answer)
+                if answer.code.startswith("EntityNotExists")
+                else _unreadable(answer, "ListUsers", f"user {quoted(ref)}")
+            )
+        # The filter ignores case; that it never matches more than it should is not for a server to promise.
+        users = _checked(answer, _UsersAnswer, "ListUsers").users
+        same = [user for user in users if user.user_name.casefold() == name.casefold()]
+        exact = [user for user in same if user.user_name == name]
+        if len(same) != 1 and len(exact) != 1:
+            raise self._not_found(ref, None)
+        return (exact or same)[0]
+
+    def _generate(self, user: User, *, must_change: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
+        request = models.ResetUserPasswordRequest(
+            directory_id=self._id,
+            user_id=user.id,
+            generate_random_password=True,
+            require_password_reset_for_next_login=must_change,
+        )
+        return self._resets.reset_user_password_with_options(request, _options()).body.to_map()
+
+    def _set(self, user: User, candidate: Password, *, must_change: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
+        # Through the SDK's generic call: its typed one puts the password into the URL, and so into exceptions' texts
+        # and proxies' logs. The same parameters in a form body are what the official Terraform provider sends.
+        query = {
+            "DirectoryId": self._id,
+            "GenerateRandomPassword": "False",
+            "RequirePasswordResetForNextLogin": str(must_change),
+            "UserId": user.id,
+        }
+        request = OpenApiRequest(query=query, body={"Password": candidate.reveal()})
+        return self._resets.call_api(_RESET, request, _options())["body"]
+
+    def _read(self, send: Any) -> Any:  # noqa: ANN401 - the SDK is untyped
+        with openapi.sending_until(self._clock, None):
+            return openapi.attempt(send)
+
+    def _not_reset(self, failure: Failure, user: User, *, staged: bool) -> DirectoryError | SettingsError:
+        whom = f"the reset of user {quoted(user.name)}"
+        if failure.throttled:
+            return DirectoryUnavailable(f"CloudSSO throttled {whom} ({failure}).")
+        if not failure.refused:
+            return ResetOutcomeUnknown(f"CloudSSO's answer to {whom} was lost ({failure}).")
+        if failure.code.startswith("EntityNotExists"):
+            return self._not_found(UserRef(id=user.id), failure)
+        # No code is published for a reset that SSO logon or the policy forbids, so the directory is asked.
+        return self._why(user) or _refused(failure, whom, self._policy() if staged else None)
+
+    def _why(self, user: User) -> ResetNotAllowed | None:
+        try:
+            self.check_resettable(user)
+        except ResetNotAllowed as reason:
+            return reason
+        except DirectoryError:
+            return None  # the refusal itself is the better story
+        if not user.synchronized:
+            return None
+        message = f"User {quoted(user.name)} is synchronized by SCIM, and CloudSSO refuses to reset its password."
+        return ResetNotAllowed(message, cure="Set SYNCHRONIZED_USERS=skip, or change the password where SCIM has it.")
+
+    def _policy(self) -> str:
+        request = models.GetPasswordPolicyRequest(directory_id=self._id)
+        answer = self._read(lambda: self._reads.get_password_policy_with_options(request, _options()))
+        policy = None if isinstance(answer, Failure) else getattr(answer.body, "password_policy", None)
+        return "unknown" if policy is None else msgspec.json.encode(policy.to_map()).decode()
+
+    def _not_found(self, ref: UserRef, failure: Failure | None) -> UserNotFound | SettingsError:
+        if failure is not None and failure.code == "EntityNotExists.Directory":
+            message = f"There is no directory {quoted(self._id)} ({failure})."
+            return SettingsError(message, cure="Correct CLOUDSSO_DIRECTORY_ID and CLOUDSSO_REGION.")
+        return UserNotFound(f"Directory {quoted(self._id)} has no user {quoted(ref)}.")
+
+
+def _options() -> Any:  # noqa: ANN401 - the SDK is untyped
+    return openapi.runtime()
+
+
+def _receipt(answer: object, candidate: Password | None) -> ResetReceipt | None:
+    """Return what the answer acknowledges; None if it does not (the SDK passes anything with status 200 on)."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("RequestId"), str) or "Code" in answer:
+        return None
+    request_id = RequestId(answer["RequestId"])
+    if candidate is not None:
+        return ResetReceipt(candidate, request_id)
+    made = answer.get("NewPassword")
+    return ResetReceipt(Password(made), request_id) if isinstance(made, str) and plausible(made) else None
+
+
+def _checked(answer: Any, shape: type[openapi.Answer], action: str) -> openapi.Answer:  # noqa: ANN401 - the SDK is untyped
+    body = answer.body.to_map() if answer.body is not None else None
+    try:
+        return msgspec.convert(body, shape)
+    except msgspec.ValidationError as error:
+        what = str(error)  # msgspec names types and places, never values
+    message = f"CloudSSO's answer to {action} cannot be read: {what}."
+    raise DirectoryUnavailable(message)
+
+
+def _denied(failure: Failure) -> bool:
+    return failure.code.startswith(_DENIED) or failure.status in (401, 403)
+
+
+def _refused(failure: Failure, whom: str, policy: str | None) -> DirectoryError:
+    if _denied(failure):
+        return DirectoryDenied(f"CloudSSO denied {whom} ({failure}).")
+    if policy is not None:
+        return PasswordRejected(f"CloudSSO refused {whom} ({failure}); the directory's password policy is {policy}.")
+    cure = "Look the request id up in ActionTrail; the code is CloudSSO's own."
+    return ResetNotAllowed(f"CloudSSO refused {whom} ({failure}).", cure=cure)
+
+
+def _unreadable(failure: Failure, action: str, whom: str) -> DirectoryError:
+    if failure.refused and not failure.throttled:
+        return DirectoryDenied(f"CloudSSO refused {action} for {whom} ({failure}).")
+    return DirectoryUnavailable(f"CloudSSO did not answer {action} for {whom} ({failure}).")

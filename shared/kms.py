@@ -1,0 +1,240 @@
+"""KMS Secrets Manager over its official SDK: the SecretStore port. The only importer of that SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from alibabacloud_kms20160120 import models
+from alibabacloud_kms20160120.client import Client
+
+from shared import openapi
+from shared.errors import (
+    SecretExists,
+    SecretInDeletion,
+    SecretNotFound,
+    SecretRefused,
+    SecretStoreDenied,
+    SecretStoreError,
+    SecretStoreUnavailable,
+    VersionConflict,
+    quoted,
+)
+from shared.model import Credentials, Endpoint, RequestId, SecretName, SecretValue, User, Version, VersionId
+from shared.openapi import Failure
+from shared.ports import Clock
+
+# What a documented code means (KMS: common error codes, CreateSecret); by prefix. Checked from the top.
+_MEANING: tuple[tuple[str, type[SecretStoreError]], ...] = (
+    ("Forbidden.ResourceNotFound", SecretNotFound),
+    ("Rejected.ResourceInDeleteWindow", SecretInDeletion),
+    ("Rejected.Unavailable", SecretInDeletion),  # "secret status unavailable"; no other cause is known
+    ("Forbidden.NoPermission", SecretStoreDenied),
+    ("NoPermission", SecretStoreDenied),
+    ("Forbidden.AccessKey", SecretStoreDenied),
+    ("Forbidden.KmsServiceNotEnabled", SecretStoreDenied),
+    ("Forbidden.ProhibitedByRiskControl", SecretStoreDenied),
+    ("Forbidden.InDebt", SecretStoreDenied),
+    ("Forbidden.Key", SecretStoreDenied),
+    ("Forbidden.AliasNotFound", SecretStoreDenied),
+    ("Forbidden.DKMSInstance", SecretStoreDenied),
+    ("Forbidden.KMSInstance", SecretStoreDenied),
+    ("Rejected.Disabled", SecretStoreDenied),  # the encryption key's state, as the next two
+    ("Rejected.PendingDeletion", SecretStoreDenied),
+    ("Rejected.PendingImport", SecretStoreDenied),
+    ("InvalidAccessKeyId", SecretStoreDenied),
+    ("InvalidSecurityToken", SecretStoreDenied),
+    ("SignatureDoesNotMatch", SecretStoreDenied),
+    ("IncompleteSignature", SecretStoreDenied),
+    ("Rejected.LimitExceeded", SecretRefused),
+)
+
+
+class _WireStages(msgspec.Struct, rename="pascal"):
+    version_stage: list[str] = []
+
+
+class _WireVersion(msgspec.Struct, rename="pascal"):
+    version_id: str
+    create_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    version_stages: _WireStages = msgspec.field(default_factory=_WireStages)
+
+
+class _WireVersions(msgspec.Struct, rename="pascal"):
+    version_id: list[_WireVersion]
+
+
+class _VersionsAnswer(msgspec.Struct, rename="pascal"):
+    total_count: int
+    version_ids: _WireVersions
+
+
+class _WrittenAnswer(msgspec.Struct, rename="pascal"):
+    request_id: str
+    secret_name: str
+    version_id: str
+
+
+class _WireTag(msgspec.Struct, rename="pascal"):
+    tag_key: str
+    tag_value: str
+
+
+class _WireTags(msgspec.Struct, rename="pascal"):
+    tag: list[_WireTag] = []
+
+
+class _SecretAnswer(msgspec.Struct, rename="pascal"):
+    tags: _WireTags = msgspec.field(default_factory=_WireTags)
+
+
+class KmsSecretStore:
+    """The SecretStore port for one region, with one set of credentials."""
+
+    def __init__(  # noqa: PLR0913 - where, as whom, by which clock, and what a new secret is made with
+        self,
+        region: str,
+        endpoint: Endpoint,
+        credentials: Credentials,
+        clock: Clock,
+        *,
+        instance_id: str | None = None,
+        key_id: str | None = None,
+    ) -> None:
+        openapi.make_safe()
+        # Every write here takes effect once, however often it is sent: version ids are write-once, tags are set.
+        self._client = Client(openapi.config(credentials, region, endpoint, repeat_lost=True))
+        self._clock = clock
+        self._instance_id = instance_id
+        self._key_id = key_id
+
+    def versions(self, secret: SecretName) -> tuple[Version, ...] | None:
+        """See SecretStore."""
+        # With at most ten versions kept, one page is all of them.
+        request = models.ListSecretVersionIdsRequest(
+            secret_name=secret, include_deprecated="true", page_number=1, page_size=100
+        )
+        answer = self._send(lambda: self._client.list_secret_version_ids_with_options(request, openapi.runtime()))
+        if isinstance(answer, Failure) and answer.code == "Forbidden.ResourceNotFound":
+            return None
+        listed = _checked(answer, _VersionsAnswer, "ListSecretVersionIds", secret)
+        if listed.total_count != len(listed.version_ids.version_id):
+            message = f"KMS listed only some of the versions of secret {quoted(secret)}."
+            raise SecretStoreUnavailable(message)  # to decide on part of them could mean two rotations at once
+        return tuple(_version(version) for version in listed.version_ids.version_id)
+
+    def create(
+        self, secret: SecretName, version: VersionId, value: SecretValue, user: User, *, send_by: datetime
+    ) -> None:
+        """See SecretStore."""
+        request = models.CreateSecretRequest(
+            secret_name=secret,
+            version_id=version,
+            secret_data=value.reveal(),
+            description=f"Password of CloudSSO user {user.name} in directory {user.directory_id}",
+            tags=_tags(
+                {"ManagedBy": "cloudsso-rotator", "DirectoryId": user.directory_id, "UserId": user.id},
+            ),
+            dkmsinstance_id=self._instance_id,
+            encryption_key_id=self._key_id,
+        )
+        answer = self._send(lambda: self._client.create_secret_with_options(request, openapi.runtime()), send_by)
+        if isinstance(answer, Failure) and answer.code == "Rejected.ResourceExist":
+            message = f"There is a secret {quoted(secret)} already."
+            raise SecretExists(message)
+        self._written(answer, "CreateSecret", secret, version)
+
+    def put(
+        self, secret: SecretName, version: VersionId, value: SecretValue, *, stage: str | None, send_by: datetime
+    ) -> RequestId:
+        """See SecretStore."""
+        request = models.PutSecretValueRequest(
+            secret_name=secret,
+            version_id=version,
+            secret_data=value.reveal(),
+            version_stages=None if stage is None else msgspec.json.encode([stage]).decode(),
+        )
+        answer = self._send(lambda: self._client.put_secret_value_with_options(request, openapi.runtime()), send_by)
+        return self._written(answer, "PutSecretValue", secret, version, otherwise=VersionConflict)
+
+    def release(self, secret: SecretName, stage: str, version: VersionId) -> None:
+        """See SecretStore."""
+        request = models.UpdateSecretVersionStageRequest(
+            secret_name=secret, version_stage=stage, remove_from_version=version
+        )
+        answer = self._send(lambda: self._client.update_secret_version_stage_with_options(request, openapi.runtime()))
+        if isinstance(answer, Failure):
+            raise _error(answer, "UpdateSecretVersionStage", secret, otherwise=VersionConflict)
+
+    def tag(self, secret: SecretName, tags: Mapping[str, str]) -> None:
+        """See SecretStore."""
+        request = models.TagResourceRequest(secret_name=secret, tags=_tags(tags))
+        answer = self._send(lambda: self._client.tag_resource_with_options(request, openapi.runtime()))
+        if isinstance(answer, Failure):
+            raise _error(answer, "TagResource", secret)
+
+    def tags(self, secret: SecretName) -> Mapping[str, str]:
+        """See SecretStore."""
+        request = models.DescribeSecretRequest(secret_name=secret, fetch_tags="true")
+        answer = self._send(lambda: self._client.describe_secret_with_options(request, openapi.runtime()))
+        described = _checked(answer, _SecretAnswer, "DescribeSecret", secret)
+        return {tag.tag_key: tag.tag_value for tag in described.tags.tag}
+
+    def _send(self, send: Callable[[], Any], send_by: datetime | None = None) -> Any:  # noqa: ANN401 - the SDK is untyped
+        with openapi.sending_until(self._clock, send_by):
+            return openapi.attempt(send)
+
+    def _written(
+        self,
+        answer: Any,  # noqa: ANN401 - the SDK is untyped
+        action: str,
+        secret: SecretName,
+        version: VersionId,
+        *,
+        otherwise: type[SecretStoreError] = SecretRefused,
+    ) -> RequestId:
+        written = _checked(answer, _WrittenAnswer, action, secret, otherwise=otherwise)
+        if written.version_id != version:
+            message = f"KMS answered {action} for secret {quoted(secret)} with another version than the one sent."
+            raise SecretStoreUnavailable(message)
+        return RequestId(written.request_id)
+
+
+def _version(wire: _WireVersion) -> Version:
+    return Version(VersionId(wire.version_id), wire.create_time, frozenset(wire.version_stages.version_stage))
+
+
+def _tags(tags: Mapping[str, str]) -> str:
+    return msgspec.json.encode([{"TagKey": key, "TagValue": value} for key, value in tags.items()]).decode()
+
+
+def _checked(
+    answer: Any,  # noqa: ANN401 - the SDK is untyped
+    shape: type[openapi.Answer],
+    action: str,
+    secret: SecretName,
+    *,
+    otherwise: type[SecretStoreError] = SecretRefused,
+) -> openapi.Answer:
+    """Return the answer in its shape: the SDK passes on whatever comes with status 200."""
+    if isinstance(answer, Failure):
+        raise _error(answer, action, secret, otherwise=otherwise)
+    body = answer.body.to_map() if answer.body is not None else None
+    try:
+        return msgspec.convert(body, shape)
+    except msgspec.ValidationError as error:
+        what = str(error)  # msgspec names types and places, never values
+    message = f"KMS's answer to {action} for secret {quoted(secret)} cannot be read: {what}."
+    raise SecretStoreUnavailable(message)
+
+
+def _error(
+    failure: Failure, action: str, secret: SecretName, *, otherwise: type[SecretStoreError] = SecretRefused
+) -> SecretStoreError:
+    whom = f"{action} for secret {quoted(secret)} ({failure})."
+    if failure.throttled or not failure.refused:
+        return SecretStoreUnavailable(f"KMS did not carry out, or did not acknowledge, {whom}")
+    meaning = next((error for code, error in _MEANING if failure.code.startswith(code)), otherwise)
+    return meaning(f"KMS refused {whom}")

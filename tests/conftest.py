@@ -1,0 +1,35 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.deployment import Deployment
+from tests.localcloud.server import LocalCloud
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the SDKs on loopback: their synchronous client honours proxies and ignores NO_PROXY."""
+    for name in _PROXIES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def cloud() -> Iterator[LocalCloud]:
+    """Serve a fresh, empty cloud."""
+    with LocalCloud() as serving:
+        yield serving
+
+
+@pytest.fixture
+def deployed(cloud: LocalCloud) -> Deployment:
+    """Deploy the function, with a user alice who has a password."""
+    deployment = Deployment(cloud)
+    deployment.add_user("alice", "Old-Secret-01!")
+    cloud.calls.clear()
+    return deployment
