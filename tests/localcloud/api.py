@@ -18,7 +18,7 @@ Json = dict[str, Any]
 class ApiError(Exception):
     """A documented refusal: HTTP status, error code, message; rendered by the wire as the service's error body."""
 
-    def __init__(self, status: int, code: str, message: str, **extra: object) -> None:
+    def __init__(self, status: int, code: str, message: str, **extra: Any) -> None:  # noqa: ANN401 - whatever JSON the service adds
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
