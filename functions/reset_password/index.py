@@ -6,16 +6,18 @@ from pathlib import Path
 
 from shared import bootstrap
 
-_apps: list[bootstrap.App] = []  # what the instance keeps between events: nothing, or its one App
+RULES = Path(__file__).with_name("rules.json")
+
+_instance: dict[str, bootstrap.App] = {}  # what the instance keeps between events
 
 
 def initialize(context: bootstrap.Context) -> None:
     """Prepare the instance before its first event. Raises a SettingsError that names everything that is wrong."""
-    _apps[:] = [bootstrap.start(Path(__file__).with_name("rules.json"), context)]
+    _instance["app"] = bootstrap.start(RULES, context)
 
 
 def handler(event: bytes, context: bootstrap.Context) -> str:
     """Rotate the passwords that an event asks for. Raises, without any secret, if any of them failed."""
-    if not _apps:  # deployed without its initializer
+    if not _instance:  # deployed without its initializer
         initialize(context)
-    return _apps[0].reset_passwords(event, context)
+    return _instance["app"].reset_passwords(event, context)
