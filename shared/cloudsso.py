@@ -122,30 +122,29 @@ class CloudSsoDirectory:
     def _by_id(self, ref: UserRef) -> _WireUser:
         request = models.GetUserRequest(directory_id=self._id, user_id=ref.id)
         answer = self._read(lambda: self._reads.get_user_with_options(request, _options()))
-        if isinstance(answer, Failure):
-            raise (
-                self._not_found(ref, answer)
-                if answer.code.startswith("EntityNotExists")
-                else _unreadable(answer, "GetUser", f"user {quoted(ref)}")
-            )
-        return _checked(answer, _UserAnswer, "GetUser").user
+        return self._looked_up(answer, _UserAnswer, "GetUser", ref).user
 
     def _by_name(self, ref: UserRef, name: UserName) -> _WireUser:
         request = models.ListUsersRequest(directory_id=self._id, filter=f"UserName eq {name}", max_results=100)
         answer = self._read(lambda: self._reads.list_users_with_options(request, _options()))
-        if isinstance(answer, Failure):
-            raise (
-                self._not_found(ref, answer)
-                if answer.code.startswith("EntityNotExists")
-                else _unreadable(answer, "ListUsers", f"user {quoted(ref)}")
-            )
         # The filter ignores case; that it never matches more than it should is not for a server to promise.
-        users = _checked(answer, _UsersAnswer, "ListUsers").users
+        users = self._looked_up(answer, _UsersAnswer, "ListUsers", ref).users
         same = [user for user in users if user.user_name.casefold() == name.casefold()]
         exact = [user for user in same if user.user_name == name]
         if len(same) != 1 and len(exact) != 1:
             raise self._not_found(ref, None)
         return (exact or same)[0]
+
+    def _looked_up(self, answer: Any, shape: type[openapi.Shape], action: str, ref: UserRef) -> openapi.Shape:  # noqa: ANN401 - the SDK is untyped
+        if isinstance(answer, Failure):
+            if answer.code.startswith("EntityNotExists"):
+                raise self._not_found(ref, answer)
+            raise _unreadable(answer, action, f"user {quoted(ref)}")
+        found = openapi.shaped(answer, shape)
+        if isinstance(found, openapi.Unreadable):
+            message = f"CloudSSO's answer to {action} cannot be read: {found.what}."
+            raise DirectoryUnavailable(message)
+        return found
 
     def _generate(self, user: User, *, must_change: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
         request = models.ResetUserPasswordRequest(
@@ -221,16 +220,6 @@ def _receipt(answer: object, candidate: Password | None) -> ResetReceipt | None:
         return ResetReceipt(candidate, request_id)
     made = answer.get("NewPassword")
     return ResetReceipt(Password(made), request_id) if isinstance(made, str) and plausible(made) else None
-
-
-def _checked(answer: Any, shape: type[openapi.Answer], action: str) -> openapi.Answer:  # noqa: ANN401 - the SDK is untyped
-    body = answer.body.to_map() if answer.body is not None else None
-    try:
-        return msgspec.convert(body, shape)
-    except msgspec.ValidationError as error:
-        what = str(error)  # msgspec names types and places, never values
-    message = f"CloudSSO's answer to {action} cannot be read: {what}."
-    raise DirectoryUnavailable(message)
 
 
 def _denied(failure: Failure) -> bool:

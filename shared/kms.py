@@ -212,22 +212,19 @@ def _tags(tags: Mapping[str, str]) -> str:
 
 def _checked(
     answer: Any,  # noqa: ANN401 - the SDK is untyped
-    shape: type[openapi.Answer],
+    shape: type[openapi.Shape],
     action: str,
     secret: SecretName,
     *,
     otherwise: type[SecretStoreError] = SecretRefused,
-) -> openapi.Answer:
-    """Return the answer in its shape: the SDK passes on whatever comes with status 200."""
+) -> openapi.Shape:
     if isinstance(answer, Failure):
         raise _error(answer, action, secret, otherwise=otherwise)
-    body = answer.body.to_map() if answer.body is not None else None
-    try:
-        return msgspec.convert(body, shape)
-    except msgspec.ValidationError as error:
-        what = str(error)  # msgspec names types and places, never values
-    message = f"KMS's answer to {action} for secret {quoted(secret)} cannot be read: {what}."
-    raise SecretStoreUnavailable(message)
+    found = openapi.shaped(answer, shape)
+    if isinstance(found, openapi.Unreadable):
+        message = f"KMS's answer to {action} for secret {quoted(secret)} cannot be read: {found.what}."
+        raise SecretStoreUnavailable(message)
+    return found
 
 
 def _error(

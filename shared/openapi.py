@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import darabonba.core
+import msgspec
 import requests
 from alibabacloud_tea_openapi.utils_models import Config
 from darabonba.exceptions import ResponseException
@@ -32,6 +33,7 @@ TRIES_AGAIN = 4
 UNHURRIED = timedelta(seconds=20)  # how long a call that no claim waits for may be tried again
 
 Answer = TypeVar("Answer")
+Shape = TypeVar("Shape")
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,22 @@ class _Retries(RetryOptions):  # type: ignore[misc]  # the SDK is untyped
     @retryable.setter
     def retryable(self, value: bool) -> None:
         """Ignore what the base class sets once and for all."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """What is wrong with the shape of an answer: the types and places, never the values."""
+
+    what: str
+
+
+def shaped(answer: Any, shape: type[Shape]) -> Shape | Unreadable:  # noqa: ANN401 - the SDK is untyped
+    """Return an answer's body in its shape. The SDK passes on whatever comes with status 200."""
+    body = answer.body.to_map() if answer.body is not None else None
+    try:
+        return msgspec.convert(body, shape)
+    except msgspec.ValidationError as error:
+        return Unreadable(str(error))
 
 
 def config(credentials: Credentials, region: str, endpoint: Endpoint, *, repeat_lost: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
