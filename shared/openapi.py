@@ -205,8 +205,12 @@ class _StraightSession(requests.Session):
 
 
 def make_safe() -> None:
-    """Close what the SDK's runtime leaves open, before the first client is made. Calling it again is harmless."""
+    """Close what the SDK's runtime leaves open, before the first call is made. Calling it again is harmless."""
     darabonba.core.Session = _StraightSession
+    # The runtime shares sessions between all clients of an endpoint; one made before this may follow redirects.
+    sessions = darabonba.core.DaraCore._sessions  # noqa: SLF001 - there is no public way to give a client its session
+    for key in [key for key, session in sessions.items() if not isinstance(session, _StraightSession)]:
+        del sessions[key]
     # darabonba: DEBUG=sdk prints the query, the Authorization header and the security token, by a handler of its own.
     # urllib3: its debug log has every URL, and warns about broken headers with the URL.
     for name in ("darabonba-core", "urllib3", "requests"):

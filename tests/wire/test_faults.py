@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+import darabonba.core
 import pytest
+import requests
 
 from shared import openapi
 from shared.errors import RotatorError
@@ -131,6 +133,20 @@ def test_redirects_are_not_followed(deployed: Deployment, call: str, status: int
         deliver_until_done(deployed)
         assert len(elsewhere.calls) == 0
     assert deployed.current_signs_in("alice") == "ok"
+
+
+def test_a_session_that_other_code_opened_before_does_not_follow_redirects_either(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(darabonba.core, "Session", requests.Session)
+        darabonba.core.DaraCore._sessions.clear()
+        deployed.add_user("bob")  # by an ordinary client: the session for this endpoint is an ordinary one now
+    with LocalCloud() as elsewhere:
+        location = f"http://{elsewhere.endpoint}/"
+        deployed.cloud.faults.arm(Fault("ResetUserPassword", "redirect", status=307, location=location))
+        deliver_until_done(deployed)
+        assert len(elsewhere.calls) == 0
 
 
 def test_a_throttled_reset_is_sent_again_at_once_and_under_the_same_claim(deployed: Deployment) -> None:
