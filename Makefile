@@ -31,13 +31,13 @@ cloud: .venv/ready
 .venv/ready: requirements.txt tests/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "cloudsso-rotator needs Python 3.10 or later: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r tests/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r requirements.txt -r tests/requirements.txt
 	@touch $@
 
 # The official client of secret readers needs an old pyOpenSSL, so it lives apart (tests/reader/requirements.in).
 .venv-reader/ready: tests/reader/requirements.txt
 	$(PYTHON) -m venv .venv-reader
-	.venv-reader/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/reader/requirements.txt
+	.venv-reader/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r tests/reader/requirements.txt
 	@touch $@
 
 lock: .venv/ready

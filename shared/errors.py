@@ -88,6 +88,7 @@ class EventError(RotatorError):
     """The event does not make sense; redelivering it cannot help."""
 
     reason = "event"
+    unchanged = "Nothing was done for it."
 
 
 class MalformedEvent(EventError):
