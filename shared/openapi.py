@@ -129,8 +129,9 @@ class _Retries(RetryOptions):  # type: ignore[misc]  # the SDK is untyped
             "maxDelay": int(LONGEST_DELAY.total_seconds() * 1000),
             "backoff": backoff,
         }
-        throttled = {**usual, "exception": ["ThrottlingException"], "errorCode": _Throttling()}
-        lost = {**usual, "maxAttempts": 2, "exception": ["RetryError", "ServerException"]}
+        # By the code alone: the SDK calls any error with x-acs-retry-after throttling, a 503 that says nothing too.
+        throttled = {**usual, "errorCode": _Throttling()}
+        lost = {**usual, "maxAttempts": 2, "exception": ["RetryError", "ServerException", "ThrottlingException"]}
         super().__init__({"retryCondition": [throttled, lost] if lost_too else [throttled]})
 
     @property

@@ -155,6 +155,12 @@ def test_a_throttled_reset_is_sent_again_at_once_and_under_the_same_claim(deploy
     assert deployed.actions().count("ResetUserPassword") == 2
 
 
+def test_a_reset_that_was_refused_for_an_unclear_cause_is_not_sent_again_even_on_advice(deployed: Deployment) -> None:
+    unclear = Fault("ResetUserPassword", "error", status=503, code="ServiceUnavailable", retry_after_ms=20)
+    deployed.cloud.faults.arm(unclear)
+    assert deployed.outcome(REQUEST)["Attempt"] == 2
+
+
 def test_a_lost_reset_is_not_sent_again_under_the_same_claim(deployed: Deployment) -> None:
     deployed.cloud.faults.arm(Fault("ResetUserPassword", "drop-after"))
     outcome = deployed.outcome(REQUEST)
