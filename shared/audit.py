@@ -11,9 +11,10 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from math import ceil
 
 from shared.batch import Failed, Result
-from shared.errors import EventError, quoted
+from shared.errors import EventError, RotatorError, quoted
 from shared.model import AlreadyRotated, Exempt, Origin, Outcome, ResetRequest, Rotated
 
 _LOG = logging.getLogger("cloudsso_rotator")
@@ -23,26 +24,30 @@ Facts = dict[str, object]
 
 def configure(level: str) -> None:
     """Write audit lines to standard output as they are, without the runtime's own prefix, from `level` up."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    _LOG.handlers = [handler]
+    _LOG.handlers = [_StandardOutput()]
     _LOG.propagate = False
     _LOG.setLevel(level)
+
+
+class _StandardOutput(logging.Handler):
+    """Writes to what standard output is at that moment: a runtime may exchange it between invocations."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stdout.write(record.getMessage() + "\n")
+        sys.stdout.flush()
 
 
 def result(invocation: str, one: Result) -> None:
     """Log what became of one request."""
     if isinstance(one, Failed):
-        facts = {"Outcome": "failed", "Error": one.error.reason, "Retryable": one.error.retryable}
-        _write(logging.ERROR, invocation, {**_asked(one.request), **facts, "Message": str(one.error)})
+        _write(logging.ERROR, invocation, {**_asked(one.request), **_failure(one.error)})
     else:
         _write(logging.INFO, invocation, {**_asked(one.request), **outcome(one.outcome)})
 
 
 def problem(invocation: str, error: EventError) -> None:
     """Log a part of the event that is no request."""
-    facts: Facts = {"Outcome": "failed", "Error": error.reason, "Retryable": error.retryable, "Message": str(error)}
-    _write(logging.ERROR, invocation, facts)
+    _write(logging.ERROR, invocation, _failure(error))
 
 
 def ignored(invocation: str, where: str, rule: str, origin: Origin) -> None:
@@ -54,6 +59,13 @@ def outcome(done: Outcome) -> Facts:
     """Return the facts of an outcome, as logged and as answered."""
     facts: Facts = {"Outcome": done.name, "UserName": done.user.name, "UserId": done.user.id}
     return {**facts, "DirectoryId": done.user.directory_id, **_details(done)}
+
+
+def _failure(error: RotatorError) -> Facts:
+    facts: Facts = {"Outcome": "failed", "Error": error.reason, "Retryable": error.retryable, "Message": str(error)}
+    return (
+        facts if error.retry_after is None else {**facts, "RetryAfterSeconds": ceil(error.retry_after.total_seconds())}
+    )
 
 
 def _details(done: Outcome) -> Facts:

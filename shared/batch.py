@@ -50,11 +50,13 @@ def raise_failures(results: Iterable[Result], problems: Sequence[EventError]) ->
     if not failures:
         return
     total = len(results) + len(problems)
-    only = [*problems, *(result.error for result in results if isinstance(result, Failed))]
+    errors = [*problems, *(result.error for result in results if isinstance(result, Failed))]
     if total == 1:
-        raise only[0]  # its own type is what a workflow branches on
+        raise errors[0]  # its own type is what a workflow branches on
     message = f"{len(failures)} of {total} requests failed, the others were carried out. " + " | ".join(failures)
-    raise RotationsFailed(message)
+    failed = RotationsFailed(message)
+    failed.retryable = any(error.retryable for error in errors)
+    raise failed
 
 
 def _result(rotate: Callable[[ResetRequest], Outcome], request: ResetRequest) -> Result:

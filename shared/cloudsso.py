@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from alibabacloud_cloudsso20210515 import models
@@ -58,6 +58,7 @@ class _WireUser(msgspec.Struct, rename="pascal"):
     user_name: str
     status: str
     provision_type: str = "Manual"
+    create_time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class _UserAnswer(msgspec.Struct, rename="pascal"):
@@ -90,6 +91,7 @@ class CloudSsoDirectory:
             name=UserName(wire.user_name),
             enabled=wire.status == "Enabled",
             synchronized=wire.provision_type == "Synchronized",
+            created=wire.create_time,
         )
 
     def reset(self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime) -> ResetReceipt:

@@ -58,7 +58,7 @@ class RotatorError(Exception):
     """The root: what happened, what is unchanged, what to do."""
 
     reason: ClassVar[str] = "error"
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
     unchanged: str = "Nothing was changed."
     cure: str = ""
 
@@ -255,7 +255,7 @@ class NotPublished(RotationError):
 
     reason = "not-published"
     retryable = True
-    unchanged = "The secret still holds the password from before, which is no longer live: the user cannot log on."
+    unchanged = "Unless KMS took it unacknowledged, the live password is lost and the user cannot log on."
     cure = "Mend KMS's side first, then redeliver: the password is reset again and published."
 
 

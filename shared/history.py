@@ -67,15 +67,15 @@ class History:
             return None
         return self.published[newest].id
 
-    def reset_after(self, version: VersionId, publish_by: timedelta) -> datetime:
+    def reset_after(self, version: VersionId, longest: timedelta) -> datetime:
         """Return an instant that is certainly before the reset whose password a published version holds.
 
         That is when its claim was created: the reset came after it, and the publication later still, so the version's
-        own time would count a password as new that was set before somebody asked. Where the claim has been purged, the
-        longest time from a claim to its publication bounds it.
+        own time would count a password as new that was set before somebody asked. Where the claim has been purged,
+        `longest` bounds it: the longest time from sending a claim to its publication's taking effect.
         """
         claims = [v.created for claim, v in self.claims.items() if claim.publishes == version]
-        return max(claims) if claims else self.versions[version].created - publish_by
+        return max(claims) if claims else self.versions[version].created - longest
 
     def newest_claim(self) -> datetime | None:
         """Return when the newest claim was created, of whatever rotation; None if there is none."""

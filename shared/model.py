@@ -127,6 +127,7 @@ class User:
     name: UserName
     enabled: bool
     synchronized: bool  # provisioned by SCIM
+    created: datetime | None = None  # CloudSSO's own clock, whole seconds; None: it did not say
 
 
 @dataclass(frozen=True)

@@ -120,12 +120,9 @@ class Rotator:
         rotation = _Rotation(self, request, user, give_up_at)
         try:
             return rotation.run()
-        except TooManyAttempts:
-            raise
         except RotatorError as error:
-            # What an earlier claim of this run left behind is what somebody must know, not what the last one met.
-            failure = rotation.failure or error
-        raise failure
+            told = rotation.tell(error)
+        raise told
 
 
 class _Rotation:
@@ -173,8 +170,10 @@ class _Rotation:
         version = history.settled()
         if version is None:
             return None
-        rotated_at = history.reset_after(version, PUBLISH_BY)
-        return AlreadyRotated(self.user, self.secret, version, rotated_at) if rotated_at >= self.since else None
+        rotated_at = history.reset_after(version, PUBLISH_BY + LONGEST_EFFECT)
+        # A user that was deleted and created again has the same name, hence the same secret, and another password.
+        since = max(self.since, self.user.created or self.since)
+        return AlreadyRotated(self.user, self.secret, version, rotated_at) if rotated_at >= since else None
 
     def _lease_left(self, history: History, looked_at: datetime) -> timedelta:
         # The newest claim's, published or not: a reset of its that is still on its way may land after the publication.
@@ -251,8 +250,8 @@ class _Rotation:
 
     def _reset(self, candidate: Password | None, send_by: datetime) -> ResetReceipt:
         if self.clock.now() > send_by:
-            message = f"The claim on user {quoted(self.user.name)} took too long to be acknowledged; no reset was sent."
-            raise OutOfTime(message)
+            message = f"The claim on user {quoted(self.user.name)} took too long to be acknowledged."
+            raise OutOfTime(message, unchanged="The password was not reset; the claim is spent.")
         try:
             return self._send_reset(candidate, send_by)
         except ResetOutcomeUnknown as unknown:
@@ -363,6 +362,15 @@ class _Rotation:
         return {"UserName": self.user.name, "DirectoryId": self.user.directory_id, "UserId": self.user.id}
 
     # what went wrong
+
+    def tell(self, error: RotatorError) -> RotatorError:
+        """Return what to raise for what ended this run: an earlier claim may have left more behind than it did."""
+        if self.failure is None or error is self.failure:
+            return error
+        if error.retryable:
+            return self.failure
+        left_behind = f"Before, {self.failure.happened} {self.failure.unchanged}"
+        return type(error)(error.happened, unchanged=left_behind, cure=error.cure)
 
     def _in_progress(self, lease: timedelta) -> RotationInProgress:
         seconds = int(lease.total_seconds()) + 1

@@ -178,7 +178,7 @@ def deliver_again(demo: Demo, table: Table, name: str, what: str) -> None:
             holds=demo.new_accepted(user), what=f"{user}'s password in KMS still signs in", shown="signs in"
         )
         first = user == users[0]
-        again = f"{what.split()[-1]} again" if first else ""
+        again = f"{what.rsplit(maxsplit=1)[-1]} again" if first else ""
         table.add_row(again, user, said(facts), facts.get("VersionId", ""), "", kept, str(calls) if first else "")
     if name == list(SAMPLES)[-1]:
         table.add_section()

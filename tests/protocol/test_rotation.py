@@ -32,6 +32,7 @@ from shared.model import (
     ResetRequest,
     Rotated,
     SecretValue,
+    UserId,
     UserName,
     UserRef,
     VersionId,
@@ -172,9 +173,21 @@ def test_a_publication_whose_claim_was_purged_counts_from_the_earliest_it_can_ha
     del setup.store.secrets[setup.secret][0]
     created = setup.store.secrets[setup.secret][0].created
     setup.clock.advance(3600)
-    long_before = setup.request(since=created - rotation.PUBLISH_BY)
+    long_before = setup.request(since=created - rotation.PUBLISH_BY - rotation.LONGEST_EFFECT)
     assert isinstance(rotate(setup, long_before), AlreadyRotated)
-    assert isinstance(rotate(setup, replace(long_before, since=created)), Rotated)
+    just_before = replace(long_before, since=long_before.since + timedelta(seconds=1))
+    assert isinstance(rotate(setup, just_before), Rotated)
+
+
+def test_a_user_created_again_is_not_given_the_password_of_the_one_deleted() -> None:
+    setup = Setup()
+    rotate(setup)
+    setup.clock.advance(3600)
+    setup.alice = replace(setup.alice, id=UserId("u-another"), created=setup.clock.now())
+    setup.directory.users = [setup.alice]
+    assert isinstance(rotate(setup, setup.request(since=setup.minutes(-600))), Rotated)
+    assert_current_is_live(setup)
+    assert isinstance(rotate(setup, setup.request(since=setup.minutes(-600))), AlreadyRotated)
 
 
 def test_a_foreign_current_version_is_never_taken_for_ours() -> None:
@@ -493,6 +506,28 @@ def test_a_published_rotation_is_indexed_for_scans() -> None:
         "UserId": "u-alice",
         "RotatedAt": "2026-03-01T12:00:00Z",
     }
+
+
+# what is told
+
+
+def test_a_terminal_error_after_a_lost_reset_tells_both() -> None:
+    setup = Setup()
+    setup.faults.lose.add(("reset", 1))
+    setup.faults.refuse["reset", 2] = DirectoryDenied("Denied.")
+    with pytest.raises(DirectoryDenied) as raised:
+        rotate(setup)
+    assert "Denied." in str(raised.value)
+    assert "whether it is still live is not known" in str(raised.value)
+    assert "The password was not reset" not in str(raised.value)
+
+
+def test_running_out_of_time_after_a_lost_reset_tells_of_the_lost_reset() -> None:
+    setup = Setup()
+    setup.faults.lose.add(("reset", 1))
+    setup.faults.refuse["versions", 2] = SecretStoreUnavailable("KMS is down.")
+    with pytest.raises(ResetOutcomeUnknown):
+        rotate(setup)
 
 
 # attempts

@@ -12,7 +12,7 @@ from tests.deployment import ROOT, Deployment
 
 
 def test_the_demo_comes_true_and_fits_one_screen() -> None:
-    done = subprocess.run(  # noqa: S603 - this interpreter, our own module
+    done = subprocess.run(
         [sys.executable, "-m", "tests.demo"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr

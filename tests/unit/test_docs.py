@@ -1,0 +1,257 @@
+"""What the documents say of the code is what the code says."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from starlette.routing import Route
+
+from shared import errors, rotation
+from tests.localcloud.gateway.control import control_mount
+from tests.localcloud.gateway.faults import KINDS
+from tests.localcloud.server import LocalCloud
+from tests.localcloud.switches import Switches
+from tests.protocol.mutants import MUTANTS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+SHARED = ROOT / "shared"
+README = ROOT / "README.md"
+
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`([^`\n]+)`")
+_LINK = re.compile(r"\]\(([^()\s]+)\)")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_LOCAL_PATH = re.compile(r"(?<![\w.:/<>-])(?:/(?:Users|home|mnt|opt|private|root|tmp|var|work)/|[A-Z]:\\)")
+
+# Variables that are nobody's setting here: the SDKs', the loopback cloud's, and those of proxies.
+FOREIGN = re.compile(r"ALIBABA_CLOUD_\w+|LOCALCLOUD_TOKEN|(?:HTTP|HTTPS|ALL|NO)_PROXY")
+
+
+def documents() -> list[Path]:
+    """Return every Markdown file of the repository; what begins with a dot is not its own."""
+    found = (path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
+    return sorted(
+        path for path in found if not any(part.startswith(".") or part == "node_modules" for part in path.parts)
+    )
+
+
+EVERY_DOCUMENT = pytest.mark.parametrize("document", documents(), ids=str)
+
+
+def text(document: Path) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def prose(document: Path) -> str:
+    """Return a document without its code blocks."""
+    return _FENCE.sub("", text(document))
+
+
+def code(document: Path) -> list[str]:
+    """Return everything that a document's prose sets as code."""
+    return _CODE.findall(prose(document))
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors that a Markdown viewer makes of a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(document), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def rows(document: Path, *heading: str) -> list[list[str]]:
+    """Return the rows of the one table with these column headings."""
+    tables = [table for table in _tables(document) if table[0] == list(heading)]
+    assert len(tables) == 1, f"{document} has {len(tables)} tables with the headings {heading}"
+    return tables[0][2:]
+
+
+def _tables(document: Path) -> Iterator[list[list[str]]]:
+    for table in re.findall(r"(?:^\|.*\|$\n?)+", prose(document), re.MULTILINE):
+        yield [[cell.strip() for cell in line[1:-1].split("|")] for line in table.splitlines()]
+
+
+def settings() -> set[str]:
+    """Return the names of all settings, from where they are read."""
+    return set(re.findall(r'\bread\("([A-Z_]+)"', (SHARED / "settings.py").read_text(encoding="utf-8")))
+
+
+def constants() -> set[str]:
+    """Return the names of all constants of the deployed modules."""
+    names = (
+        re.findall(r"^([A-Z][A-Z0-9_]+)\b.*=", path.read_text("utf-8"), re.MULTILINE) for path in SHARED.glob("*.py")
+    )
+    return {name for each in names for name in each}
+
+
+def shown(value: object) -> str:
+    """Return a constant as the documents write it."""
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():g} s"
+    return str(value) if isinstance(value, int) else f"`{value}`"
+
+
+def subclasses(kind: type[errors.RotatorError]) -> Iterator[type[errors.RotatorError]]:
+    """Yield an error of errors.py and everything under it, as the tree is drawn."""
+    if kind.__module__ == errors.__name__:
+        yield kind
+        for each in kind.__subclasses__():
+            yield from subclasses(each)
+
+
+# every document
+
+
+@EVERY_DOCUMENT
+def test_every_relative_link_leads_somewhere(document: Path) -> None:
+    for link in _LINK.findall(_CODE.sub("", prose(document))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / document.parent / path).resolve() if path else ROOT / document
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors(target.relative_to(ROOT)), link
+
+
+@EVERY_DOCUMENT
+def test_no_document_names_a_local_path(document: Path) -> None:
+    assert _LOCAL_PATH.findall(text(document)) == []
+
+
+@EVERY_DOCUMENT
+def test_every_setting_that_a_document_names_exists(document: Path) -> None:
+    named = {name for name in code(document) if _VARIABLE.fullmatch(name) and not FOREIGN.fullmatch(name)}
+    assert named - settings() - constants() == set()
+
+
+@EVERY_DOCUMENT
+def test_every_test_that_a_document_names_exists(document: Path) -> None:
+    defined = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    named = {name for name in code(document) if re.fullmatch(r"test_\w+", name)}
+    assert named - defined == set()
+
+
+def test_the_documents_that_the_code_names_exist() -> None:
+    sources = [*SHARED.glob("*.py"), *(ROOT / "functions").rglob("*.py"), ROOT / "requirements.in"]
+    named = {name for path in sources for name in re.findall(r"docs/[\w/.-]+\.md", path.read_text(encoding="utf-8"))}
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_lists_every_setting() -> None:
+    listed = {name for row in rows(README, "Variable", "Default", "") for name in _CODE.findall(row[0])}
+    assert listed == settings()
+
+
+def test_the_readme_says_rightly_which_errors_a_redelivery_helps() -> None:
+    retryable = {kind.reason: "yes" if kind.retryable else "no" for kind in subclasses(errors.RotatorError)}
+    table = rows(README, "Error", "Redelivery helps", "Means")
+    said = {reason: helps for cell, helps, _ in table for reason in _CODE.findall(cell)}
+    assert said == {reason: retryable.get(reason) for reason in said}
+
+
+# architecture.md
+
+
+def test_the_error_table_is_the_tree_of_errors() -> None:
+    written = rows(DOCS / "architecture.md", "Error", "Reason", "Retryable")
+    assert written == [
+        [f"`{kind.__name__}`", f"`{kind.reason}`", "yes" if kind.retryable else "no"]
+        for kind in subclasses(errors.RotatorError)
+    ]
+
+
+def test_the_drawn_tree_of_errors_is_the_one_in_the_code() -> None:
+    (drawn,) = re.findall(
+        r"^```text\n(RotatorError\n.*?)^```$", text(DOCS / "architecture.md"), re.MULTILINE | re.DOTALL
+    )
+    assert textwrap.indent(drawn, "    ") in (errors.__doc__ or "")
+    names = re.findall(r"^[│├└─ ]*(\w+)", drawn, re.MULTILINE)
+    assert names == [kind.__name__ for kind in subclasses(errors.RotatorError)]
+
+
+def test_every_module_has_its_line() -> None:
+    listed = [row[0].strip("`") for row in rows(DOCS / "architecture.md", "Module in `shared/`", "What it is")]
+    assert listed == sorted(path.name for path in SHARED.glob("*.py") if path.name != "__init__.py")
+
+
+# protocol.md
+
+
+def test_the_constants_are_those_of_the_code() -> None:
+    for name, value, _ in rows(DOCS / "protocol.md", "Constant", "Value", "Why"):
+        module, _, constant = name.strip("`").rpartition(".")
+        found = getattr(importlib.import_module(f"shared.{module or 'rotation'}"), constant)
+        assert value == shown(found), name
+
+
+def test_every_constant_of_the_protocol_is_explained() -> None:
+    listed = {row[0].strip("`") for row in rows(DOCS / "protocol.md", "Constant", "Value", "Why")}
+    own = re.findall(r"^([A-Z][A-Z_]+) = ", inspect.getsource(rotation), re.MULTILINE)
+    assert set(own) <= listed
+
+
+def test_the_lease_is_derived_from_what_the_document_says() -> None:
+    least = rotation.PUBLISH_BY + rotation.LONGEST_EFFECT + 2 * rotation.CLOCK_SKEW + rotation.KMS_TICK
+    assert f"`KMS_TICK` = {least.total_seconds():g} s" in text(DOCS / "protocol.md")
+
+
+def test_every_reason_that_an_operator_reads_of_is_an_errors() -> None:
+    reasons = {kind.reason for kind in subclasses(errors.RotatorError)}
+    cells = [row[0] for row in rows(DOCS / "protocol.md", "Error", "What is known", "What to do")]
+    listed = {reason for cell in cells for reason in _CODE.findall(cell)}
+    assert listed <= reasons
+    # roots of the tree are never raised, one is always handled, and nothing raises the last one yet
+    assert reasons - listed == {"error", "event", "directory", "secret-store", "rotation", "secret-exists", "dispatch"}
+
+
+def test_every_mutant_is_listed() -> None:
+    assert [row[0] for row in rows(DOCS / "protocol.md", "Mutant", "What goes wrong")] == [one.name for one in MUTANTS]
+
+
+# loopback-cloud.md
+
+
+def _json(value: object) -> str:
+    return f"`{json.dumps(value) if isinstance(value, bool) else value}`"
+
+
+def test_the_table_of_switches_is_the_switches_and_their_defaults() -> None:
+    written = [row[:2] for row in rows(DOCS / "loopback-cloud.md", "Switch", "Default", "Question")]
+    assert written == [[f"`{each.name}`", _json(each.default)] for each in fields(Switches)]
+
+
+def test_the_other_readings_of_the_switches_are_listed() -> None:
+    hints: dict[str, Any] = get_type_hints(Switches)
+    expected = [
+        f"* `{each.name}`: {', '.join(_json(value) for value in get_args(hints[each.name]) if value != each.default)}"
+        for each in fields(Switches)
+        if get_args(hints[each.name])
+    ]
+    assert "\n".join(expected) in text(DOCS / "loopback-cloud.md")
+
+
+def test_the_table_of_faults_has_every_kind() -> None:
+    table = rows(DOCS / "loopback-cloud.md", "Kind", "Applied", "What the client gets", "Fields")
+    assert tuple(row[0].strip("`") for row in table) == KINDS
+
+
+def test_the_table_of_controls_has_every_endpoint() -> None:
+    routes = [route for route in control_mount(LocalCloud(), "token").routes if isinstance(route, Route)]
+    served = {f"`{verb} {route.path}`" for route in routes for verb in (route.methods or set()) - {"HEAD"}}
+    assert {row[0] for row in rows(DOCS / "loopback-cloud.md", "Request", "Body", "Does")} == served
