@@ -14,8 +14,10 @@ from datetime import datetime
 from math import ceil
 
 from shared.batch import Failed, Result
-from shared.errors import EventError, RotatorError, quoted
+from shared.errors import EventError, RotatorError
 from shared.model import AlreadyRotated, Exempt, Origin, Outcome, ResetRequest, Rotated
+
+LONGEST = 8192  # characters of one value; Function Compute cuts a log record at 32 KB
 
 _LOG = logging.getLogger("cloudsso_rotator")
 
@@ -109,8 +111,5 @@ def _write(level: int, invocation: str, facts: Mapping[str, object]) -> None:
 
 
 def _safe(value: object) -> object:
-    # json.dumps escapes control characters, so a line stays one line; quoted() bounds what an event may make us log.
-    return quoted(value)[1:-1] if isinstance(value, str) and len(value) > _LONGEST else value
-
-
-_LONGEST = 4096
+    # json.dumps escapes control characters, so a line stays one line; this bounds what an event may make us log.
+    return f"{value[:LONGEST]}…" if isinstance(value, str) and len(value) > LONGEST else value

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from shared.errors import EventError, RotationsFailed, RotatorError, UnexpectedFailure
 from shared.model import Outcome, ResetRequest
 
+LONGEST = 32_000  # characters of a batch's error: queues and destinations take 128 KB with the event and the stack
+
 
 @dataclass(frozen=True)
 class Done:
@@ -31,13 +33,25 @@ Result = Done | Failed
 
 
 def carry_out(
-    requests: Sequence[ResetRequest], rotate: Callable[[ResetRequest], Outcome], max_parallel: int
+    requests: Sequence[ResetRequest],
+    rotate: Callable[[ResetRequest], Outcome],
+    max_parallel: int,
+    tell: Callable[[Result], None] = lambda _result: None,
 ) -> tuple[Result, ...]:
-    """Return what became of every request, in their order; at most `max_parallel` are under way at once."""
+    """Return what became of every request, in their order; at most `max_parallel` are under way at once.
+
+    `tell` is given each result as soon as it is known: an invocation that is cut off has told what it did.
+    """
+
+    def result(request: ResetRequest) -> Result:
+        known = _result(rotate, request)
+        tell(known)
+        return known
+
     if len(requests) == 1 or max_parallel == 1:
-        return tuple(_result(rotate, request) for request in requests)
+        return tuple(map(result, requests))
     with ThreadPoolExecutor(max_parallel, thread_name_prefix="rotate") as pool:
-        return tuple(pool.map(lambda request: _result(rotate, request), requests))
+        return tuple(pool.map(result, requests))
 
 
 def raise_failures(results: Iterable[Result], problems: Sequence[EventError]) -> None:
@@ -53,7 +67,10 @@ def raise_failures(results: Iterable[Result], problems: Sequence[EventError]) ->
     errors = [*problems, *(result.error for result in results if isinstance(result, Failed))]
     if total == 1:
         raise errors[0]  # its own type is what a workflow branches on
-    message = f"{len(failures)} of {total} requests failed, the others were carried out. " + " | ".join(failures)
+    told = " | ".join(failures)
+    if len(told) > LONGEST:
+        told = f"{told[:LONGEST]}… (the audit lines have the rest)"
+    message = f"{len(failures)} of {total} requests failed, the others were carried out. {told}"
     failed = RotationsFailed(message)
     failed.retryable = any(error.retryable for error in errors)
     raise failed
@@ -66,7 +83,8 @@ def _result(rotate: Callable[[ResetRequest], Outcome], request: ResetRequest) ->
         failed = error
     except Exception as error:  # noqa: BLE001 - a bug; its text may hold anything, so only its type and place go on
         failed = _unexpected(error)
-    return Failed(request, failed.with_traceback(None))  # the frames hold the password that was being rotated
+    failed.__context__ = failed.__cause__ = None
+    return Failed(request, failed.with_traceback(None))  # frames hold the password that was being rotated
 
 
 def _unexpected(error: Exception) -> UnexpectedFailure:

@@ -21,8 +21,8 @@ from shared.ports import Clock
 from shared.rotation import PUBLISH_BY, Policy, Rotator
 from shared.settings import Settings
 
-# Left at the end of an invocation for answering, logging and the last call's time-out.
-RESERVE = timedelta(seconds=10)
+# Left at the end of an invocation: for the answer to a publication sent at the last moment, its tag, and to say so.
+RESERVE = timedelta(seconds=25)
 
 
 class SystemClock:
@@ -72,9 +72,8 @@ class App:
                 parsed.requests,
                 lambda request: rotator.ensure_rotated(request, give_up_at=give_up_at),
                 self.settings.max_parallel,
+                lambda result: audit.result(context.request_id, result),
             )
-        for result in results:
-            audit.result(context.request_id, result)
         batch.raise_failures(results, parsed.problems)
         return _answer(results, ignored=len(parsed.ignored), http=parsed.http)
 
@@ -112,13 +111,20 @@ def start(
 
 
 def _time_limit(context: Context) -> timedelta:
-    limit = timedelta(seconds=int(getattr(getattr(context, "function", None), "timeout", 0) or 0))
+    limit = timedelta(seconds=_seconds(getattr(getattr(context, "function", None), "timeout", None)))
     least = PUBLISH_BY + RESERVE
     if limit < least:
         seconds = int(limit.total_seconds())
         message = f"The function's timeout is {seconds} s; a rotation may need {int(least.total_seconds())} s."
         raise SettingsError(message, cure="Set timeout in s.yaml (280 s also lets one lease pass) and deploy again.")
     return limit
+
+
+def _seconds(timeout: object) -> float:
+    try:
+        return float(str(timeout))  # a runtime may hand it over as text
+    except ValueError:
+        return 0
 
 
 def _credentials(context: Context, environ: Mapping[str, str]) -> Credentials:

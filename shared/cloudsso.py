@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +14,7 @@ from shared import openapi
 from shared.errors import (
     DirectoryDenied,
     DirectoryError,
+    DirectoryRefused,
     DirectoryUnavailable,
     PasswordRejected,
     ResetNotAllowed,
@@ -38,6 +39,8 @@ from shared.openapi import Failure
 from shared.password import plausible
 from shared.ports import Clock
 
+FIRST_PAUSE = timedelta(seconds=0.5)  # before a throttled reset is sent again, without advice; doubles
+
 _RESET = Params(
     action="ResetUserPassword",
     version="2021-05-15",
@@ -50,7 +53,19 @@ _RESET = Params(
     body_type="json",
 )
 # Codes that mean the caller, not the request (CloudSSO and the common gateway's; by prefix, no list is published).
-_DENIED = ("NoPermission", "Forbidden", "InvalidAccessKeyId", "InvalidSecurityToken", "SignatureDoesNotMatch")
+_DENIED = (
+    "NoPermission",
+    "Forbidden",
+    "InvalidAccessKeyId",
+    "InvalidSecurityToken",
+    "MissingSecurityToken",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+    "SignatureNonceUsed",
+    "IllegalTimestamp",
+    "InvalidTimeStamp",
+)
+_CONFLICT = "OperationConflict"  # with a task that is under way: it passes
 
 
 class _WireUser(msgspec.Struct, rename="pascal"):
@@ -75,12 +90,12 @@ class CloudSsoDirectory:
     def __init__(
         self, directory_id: DirectoryId, region: str, endpoint: Endpoint, credentials: Credentials, clock: Clock
     ) -> None:
-        openapi.make_safe()
+        openapi.make_safe(clock)
         self._id = directory_id
         self._clock = clock
-        self._reads = Client(openapi.config(credentials, region, endpoint, repeat_lost=True))
-        # ResetUserPassword has no idempotency token: only a refusal for its rate says that it may be sent again.
-        self._resets = Client(openapi.config(credentials, region, endpoint, repeat_lost=False))
+        self._reads = Client(openapi.config(credentials, region, endpoint, repeat=True))
+        # ResetUserPassword has no idempotency token: when it may be sent again is decided here, not by the SDK.
+        self._resets = Client(openapi.config(credentials, region, endpoint, repeat=False))
 
     def find(self, ref: UserRef) -> User:
         """See Directory."""
@@ -96,11 +111,7 @@ class CloudSsoDirectory:
 
     def reset(self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime) -> ResetReceipt:
         """See Directory."""
-        with openapi.sending_until(self._clock, send_by):
-            if candidate is None:
-                answer = openapi.attempt(lambda: self._generate(user, must_change=must_change))
-            else:
-                answer = openapi.attempt(lambda: self._set(user, candidate, must_change=must_change))
+        answer = self._reset(user, candidate, must_change=must_change, send_by=send_by)
         if isinstance(answer, Failure):
             raise self._not_reset(answer, user, staged=candidate is not None)
         receipt = _receipt(answer, candidate)
@@ -124,7 +135,10 @@ class CloudSsoDirectory:
     def _by_id(self, ref: UserRef) -> _WireUser:
         request = models.GetUserRequest(directory_id=self._id, user_id=ref.id)
         answer = self._read(lambda: self._reads.get_user_with_options(request, _options()))
-        return self._looked_up(answer, _UserAnswer, "GetUser", ref).user
+        user = self._looked_up(answer, _UserAnswer, "GetUser", ref).user
+        if user.user_id != ref.id:
+            raise self._not_found(ref, None)
+        return user
 
     def _by_name(self, ref: UserRef, name: UserName) -> _WireUser:
         request = models.ListUsersRequest(directory_id=self._id, filter=f"UserName eq {name}", max_results=100)
@@ -147,6 +161,22 @@ class CloudSsoDirectory:
             message = f"CloudSSO's answer to {action} cannot be read: {found.what}."
             raise DirectoryUnavailable(message)
         return found
+
+    def _reset(self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime) -> Any:  # noqa: ANN401 - the SDK is untyped
+        pause = FIRST_PAUSE
+        while True:
+            with openapi.sending_until(self._clock, send_by):
+                if candidate is None:
+                    answer = openapi.attempt(lambda: self._generate(user, must_change=must_change))
+                else:
+                    answer = openapi.attempt(lambda: self._set(user, candidate, must_change=must_change))
+            if not isinstance(answer, Failure) or not answer.throttled:
+                return answer
+            wait = answer.retry_after or pause
+            if self._clock.now() + wait > send_by:
+                return answer
+            self._clock.sleep(wait.total_seconds())
+            pause *= 2
 
     def _generate(self, user: User, *, must_change: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
         request = models.ResetUserPasswordRequest(
@@ -181,6 +211,8 @@ class CloudSsoDirectory:
             return ResetOutcomeUnknown(f"CloudSSO's answer to {whom} was lost ({failure}).")
         if failure.code.startswith("EntityNotExists"):
             return self._not_found(UserRef(id=user.id), failure)
+        if failure.code.startswith(_CONFLICT):
+            return self._why(user) or DirectoryUnavailable(f"CloudSSO put off {whom} ({failure}).")
         # No code is published for a reset that SSO logon or the policy forbids, so the directory is asked.
         return self._why(user) or _refused(failure, whom, self._policy() if staged else None)
 
@@ -198,9 +230,12 @@ class CloudSsoDirectory:
 
     def _policy(self) -> str:
         request = models.GetPasswordPolicyRequest(directory_id=self._id)
-        answer = self._read(lambda: self._reads.get_password_policy_with_options(request, _options()))
-        policy = None if isinstance(answer, Failure) else getattr(answer.body, "password_policy", None)
-        return "unknown" if policy is None else msgspec.json.encode(policy.to_map()).decode()
+
+        def read() -> Any:  # noqa: ANN401 - the SDK is untyped
+            return self._reads.get_password_policy_with_options(request, _options()).body.password_policy.to_map()
+
+        answer = self._read(read)
+        return "unknown" if isinstance(answer, Failure) else msgspec.json.encode(answer).decode()
 
     def _not_found(self, ref: UserRef, failure: Failure | None) -> UserNotFound | SettingsError:
         if failure is not None and failure.code == "EntityNotExists.Directory":
@@ -239,5 +274,6 @@ def _refused(failure: Failure, whom: str, policy: str | None) -> DirectoryError:
 
 def _unreadable(failure: Failure, action: str, whom: str) -> DirectoryError:
     if failure.refused and not failure.throttled:
-        return DirectoryDenied(f"CloudSSO refused {action} for {whom} ({failure}).")
+        refused = DirectoryDenied if _denied(failure) else DirectoryRefused
+        return refused(f"CloudSSO refused {action} for {whom} ({failure}).")
     return DirectoryUnavailable(f"CloudSSO did not answer {action} for {whom} ({failure}).")

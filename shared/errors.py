@@ -11,6 +11,7 @@
     │   ├── ResetNotAllowed           terminal until the directory changes (SSO logon, synchronized user)
     │   ├── PasswordRejected          the password policy refused a staged candidate
     │   ├── DirectoryDenied           RAM or the credentials; terminal until they change
+    │   ├── DirectoryRefused          CloudSSO refuses the request itself; terminal
     │   ├── DirectoryUnavailable      throttled, down or unreadable; nothing was reset
     │   └── ResetOutcomeUnknown       the answer to a reset was lost: which password is live is not known
     ├── SecretStoreError              KMS
@@ -153,6 +154,13 @@ class DirectoryDenied(DirectoryError):
     )
 
 
+class DirectoryRefused(DirectoryError):
+    """CloudSSO refuses the request itself."""
+
+    reason = "directory-refused"
+    cure = "Look the code up in CloudSSO's documentation; check CLOUDSSO_REGION and CLOUDSSO_ENDPOINT."
+
+
 class DirectoryUnavailable(DirectoryError):
     """CloudSSO is throttling, down, unreachable or unreadable; nothing was reset."""
 
@@ -188,7 +196,10 @@ class SecretRefused(SecretStoreError):
     """KMS refuses the request itself."""
 
     reason = "secret-refused"
-    cure = "Check KMS_INSTANCE_ID, KMS_KEY_ID, SECRET_NAME_TEMPLATE and the instance's secret quota."
+    cure = (
+        "Look the code up in KMS's documentation; check KMS_ENDPOINT, KMS_INSTANCE_ID, KMS_KEY_ID, "
+        "SECRET_NAME_TEMPLATE and the instance's secret quota."
+    )
 
 
 class SecretNotFound(SecretStoreError):
@@ -263,7 +274,7 @@ class TooManyAttempts(RotationError):
     """Every claim that the version budget allows has failed."""
 
     reason = "too-many-attempts"
-    unchanged = "The last published password is still in KMS; no further claim was made."
+    unchanged = "No further claim was made. What the secret holds is live only if every failure named was a refusal."
 
 
 class RotationsFailed(RotatorError):

@@ -40,6 +40,11 @@ class Claim:
         return VersionId(f"r{self.rotation}")
 
     @property
+    def previous(self) -> VersionId | None:
+        """Return the claim on the same rotation before this one; None if this is the first."""
+        return Claim(self.rotation, self.attempt - 1).id if self.attempt > 1 else None
+
+    @property
     def note(self) -> str:
         """Return the tag under which a failure of this attempt is noted for operators."""
         return f"Attempt{self.attempt}"
@@ -65,6 +70,8 @@ class History:
         claimed = max((claim.rotation for claim in self.claims), default=0)
         if newest == 0 or claimed > newest or CURRENT not in self.published[newest].stages:
             return None
+        if claimed < newest and len(self.versions) < KMS_KEEPS:
+            return None  # nothing was purged, so nobody claimed it: written by hand under a name like ours
         return self.published[newest].id
 
     def reset_after(self, version: VersionId, longest: timedelta) -> datetime:

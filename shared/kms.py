@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -41,15 +41,21 @@ _MEANING: tuple[tuple[str, type[SecretStoreError]], ...] = (
     ("Forbidden.AliasNotFound", SecretStoreDenied),
     ("Forbidden.DKMSInstance", SecretStoreDenied),
     ("Forbidden.KMSInstance", SecretStoreDenied),
-    ("Rejected.Disabled", SecretStoreDenied),  # the encryption key's state, as the next two
+    ("Rejected.Disabled", SecretStoreDenied),  # the encryption key's state, as the next three
     ("Rejected.PendingDeletion", SecretStoreDenied),
     ("Rejected.PendingImport", SecretStoreDenied),
+    ("Rejected.StateModifiedFailed", SecretStoreDenied),
     ("InvalidAccessKeyId", SecretStoreDenied),
     ("InvalidSecurityToken", SecretStoreDenied),
     ("SignatureDoesNotMatch", SecretStoreDenied),
     ("IncompleteSignature", SecretStoreDenied),
+    ("IllegalTimestamp", SecretStoreDenied),
+    ("InvalidTimeStamp", SecretStoreDenied),
     ("Rejected.LimitExceeded", SecretRefused),
 )
+
+
+HINT = timedelta(seconds=2)  # the time that a tag may take to be answered; less than a repetition would need
 
 
 class _WireStages(msgspec.Struct, rename="pascal"):
@@ -103,9 +109,9 @@ class KmsSecretStore:
         instance_id: str | None = None,
         key_id: str | None = None,
     ) -> None:
-        openapi.make_safe()
+        openapi.make_safe(clock)
         # Every write here takes effect once, however often it is sent: version ids are write-once, tags are set.
-        self._client = Client(openapi.config(credentials, region, endpoint, repeat_lost=True))
+        self._client = Client(openapi.config(credentials, region, endpoint, repeat=True))
         self._clock = clock
         self._instance_id = instance_id
         self._key_id = key_id
@@ -114,7 +120,7 @@ class KmsSecretStore:
         """See SecretStore."""
         # With at most ten versions kept, one page is all of them.
         request = models.ListSecretVersionIdsRequest(
-            secret_name=secret, include_deprecated="true", page_number=1, page_size=100
+            secret_name=secret, include_deprecated="true", page_number=1, page_size=20
         )
         answer = self._send(lambda: self._client.list_secret_version_ids_with_options(request, openapi.runtime()))
         if isinstance(answer, Failure) and answer.code == "Forbidden.ResourceNotFound":
@@ -171,7 +177,10 @@ class KmsSecretStore:
     def tag(self, secret: SecretName, tags: Mapping[str, str]) -> None:
         """See SecretStore."""
         request = models.TagResourceRequest(secret_name=secret, tags=_tags(tags))
-        answer = self._send(lambda: self._client.tag_resource_with_options(request, openapi.runtime()))
+        # A hint is not worth waiting for: one try, and a short one.
+        answer = self._send(
+            lambda: self._client.tag_resource_with_options(request, openapi.runtime(HINT)), self._clock.now() + HINT
+        )
         if isinstance(answer, Failure):
             raise _error(answer, "TagResource", secret)
 

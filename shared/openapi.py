@@ -29,7 +29,8 @@ from shared.ports import Clock
 CONNECT_TIMEOUT = timedelta(seconds=5)
 READ_TIMEOUT = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(seconds=3)  # between a refusal and the next try, whatever x-acs-retry-after says
-TRIES_AGAIN = 4
+TRIES = 5
+LONGEST_IDLE = timedelta(seconds=30)  # of a connection
 UNHURRIED = timedelta(seconds=20)  # how long a call that no claim waits for may be tried again
 
 Answer = TypeVar("Answer")
@@ -57,6 +58,7 @@ class Failure:
     code: str
     status: int | None  # None: no answer, or none that could be read; the call may have been carried out
     request_id: str
+    retry_after: timedelta | None = None  # the service's own advice (x-acs-retry-after)
 
     def __str__(self) -> str:
         if self.status is None:
@@ -65,8 +67,8 @@ class Failure:
 
     @property
     def throttled(self) -> bool:
-        """Tell whether the call was refused for its rate, and so was not carried out."""
-        return self.status == requests.codes.too_many_requests or "Throttling" in self.code
+        """Tell whether the call was refused for its rate, and so was not carried out. A 5xx never says that surely."""
+        return self.refused and (self.status == requests.codes.too_many_requests or "Throttling" in self.code)
 
     @property
     def refused(self) -> bool:
@@ -90,10 +92,12 @@ def attempt(send: Callable[[], Answer]) -> Answer | Failure:
 def _failure(error: Exception) -> Failure:
     answered = isinstance(error, ResponseException)
     status = getattr(error, "status_code", None) if answered else None
+    retry_after = getattr(error, "retry_after", None) if answered else None
     return Failure(
         code=_token(getattr(error, "code", None) if answered else None),
         status=status if isinstance(status, int) else None,
         request_id=_token(getattr(error, "request_id", None) if answered else None),
+        retry_after=timedelta(milliseconds=retry_after) if isinstance(retry_after, int) else None,
     )
 
 
@@ -104,7 +108,7 @@ def _token(value: object) -> str:
 
 @contextmanager
 def sending_until(clock: Clock, send_by: datetime | None) -> Iterator[None]:
-    """Let nothing be sent within the block after `send_by`; None: a call that no claim waits for, 20 s from now."""
+    """Let nothing be sent within the block after `send_by`; None: a call that no claim waits for."""
     token = _deadline.set(_Deadline(clock, send_by or clock.now() + UNHURRIED))
     try:
         yield
@@ -120,19 +124,19 @@ class _Throttling:
 
 
 class _Retries(RetryOptions):  # type: ignore[misc]  # the SDK is untyped
-    """The SDK's retries, ended by the deadline of the call at hand: the SDK itself knows none."""
+    """The SDK's retries of throttled and of unanswered calls, ended by the deadline of the call at hand."""
 
-    def __init__(self, *, lost_too: bool) -> None:
+    def __init__(self) -> None:
         backoff = {"policy": "ExponentialWithFullJitter", "period": 100, "cap": 2000}  # milliseconds
         usual = {
-            "maxAttempts": TRIES_AGAIN,
+            "maxAttempts": TRIES,
             "maxDelay": int(LONGEST_DELAY.total_seconds() * 1000),
             "backoff": backoff,
         }
-        # By the code alone: the SDK calls any error with x-acs-retry-after throttling, a 503 that says nothing too.
-        throttled = {**usual, "errorCode": _Throttling()}
-        lost = {**usual, "maxAttempts": 2, "exception": ["RetryError", "ServerException", "ThrottlingException"]}
-        super().__init__({"retryCondition": [throttled, lost] if lost_too else [throttled]})
+        throttled = {**usual, "exception": ["ThrottlingException"], "errorCode": _Throttling()}
+        # After a freeze every pooled connection may be dead; each such try fails at once, and takes one away.
+        lost = {**usual, "exception": ["RetryError", "ServerException"]}
+        super().__init__({"retryCondition": [throttled, lost]})
 
     @property
     def retryable(self) -> bool:
@@ -161,10 +165,11 @@ def shaped(answer: Any, shape: type[Shape]) -> Shape | Unreadable:  # noqa: ANN4
         return Unreadable(str(error))
 
 
-def config(credentials: Credentials, region: str, endpoint: Endpoint, *, repeat_lost: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
-    """Return an SDK configuration for calls that are tried again when throttled, or if `repeat_lost` when unanswered.
+def config(credentials: Credentials, region: str, endpoint: Endpoint, *, repeat: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
+    """Return an SDK configuration; with `repeat`, for calls that the SDK tries again when throttled or unanswered.
 
-    `repeat_lost` is for reads and for writes that take effect once, however often they are sent.
+    `repeat` is for reads and for writes that take effect once, however often they are sent. The SDK decides by code and
+    kind of exception alone, blind to the status: a 503 that calls itself throttling would be tried again.
     """
     token = credentials.security_token
     return Config(
@@ -176,42 +181,52 @@ def config(credentials: Credentials, region: str, endpoint: Endpoint, *, repeat_
         protocol=endpoint.protocol,
         connect_timeout=int(CONNECT_TIMEOUT.total_seconds() * 1000),
         read_timeout=int(READ_TIMEOUT.total_seconds() * 1000),
-        retry_options=_Retries(lost_too=repeat_lost),
+        retry_options=_Retries() if repeat else None,
         user_agent="cloudsso-rotator",
     )
 
 
-def runtime() -> Any:  # noqa: ANN401 - the SDK is untyped
-    """Return the per-call options: none, since everything is in the configuration."""
-    return RuntimeOptions()
+def runtime(answer_within: timedelta | None = None) -> Any:  # noqa: ANN401 - the SDK is untyped
+    """Return the options of one call: as configured, or with a shorter time to wait for its answer."""
+    return RuntimeOptions(read_timeout=int(answer_within.total_seconds() * 1000) if answer_within else None)
 
 
 class _StraightSession(requests.Session):
     """A session that refuses redirects, and sends nothing late.
 
     The SDK would post the password and the security token to wherever a redirect points. And it sleeps between tries
-    without looking at the clock afterwards: here is the last place to look.
+    without looking at the clock afterwards; here it is looked at, before name resolution and connecting, which
+    LONGEST_EFFECT (rotation.py) has to cover.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.max_redirects = 0
+        self.used_at: datetime | None = None
+
+    def idle(self, now: datetime) -> bool:
+        """Tell whether its connections have not been used for so long that they may be dead."""
+        return self.used_at is not None and now - self.used_at > LONGEST_IDLE
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - as inherited
         deadline = _deadline.get()
-        if deadline is not None and deadline.passed():
-            message = "the time for sending it was over"
-            raise requests.Timeout(message)
+        if deadline is not None:
+            if deadline.passed():
+                message = "the time for sending it was over"
+                raise requests.Timeout(message)
+            self.used_at = deadline.clock.now()
         return super().send(request, **kwargs)
 
 
-def make_safe() -> None:
-    """Close what the SDK's runtime leaves open, before the first call is made. Calling it again is harmless."""
+def make_safe(clock: Clock) -> None:
+    """Close what the SDK's runtime leaves open. To be called before the calls of each invocation."""
     darabonba.core.Session = _StraightSession
-    # The runtime shares sessions between all clients of an endpoint; one made before this may follow redirects.
+    # The runtime shares sessions between all clients of an endpoint. One made before this may follow redirects; and an
+    # instance is frozen between events, while servers and gateways forget connections without a word.
     sessions = darabonba.core.DaraCore._sessions  # noqa: SLF001 - there is no public way to give a client its session
-    for key in [key for key, session in sessions.items() if not isinstance(session, _StraightSession)]:
-        del sessions[key]
+    for key, session in list(sessions.items()):
+        if not isinstance(session, _StraightSession) or session.idle(clock.now()):
+            del sessions[key]
     # darabonba: DEBUG=sdk prints the query, the Authorization header and the security token, by a handler of its own.
     # urllib3: its debug log has every URL, and warns about broken headers with the URL.
     for name in ("darabonba-core", "urllib3", "requests"):

@@ -38,9 +38,11 @@ def generate(user: UserName, sample: Sample = _SAMPLE) -> Password:
 
 
 def plausible(text: object) -> bool:
-    """Tell whether an answer's `NewPassword` can be one: text of 8 to 256 printable characters, none of them blank.
+    """Tell whether an answer's `NewPassword` can be one: 8 to 256 printable characters, not blank at either end.
 
     Wide on purpose: the length and alphabet of generated passwords are not documented, and to refuse a real one is to
     lose it. The bounds only catch answers that are no passwords at all.
     """
-    return isinstance(text, str) and 8 <= len(text) <= 256 and text.isprintable() and not any(map(str.isspace, text))  # noqa: PLR2004 - the bounds are the docstring's
+    if not isinstance(text, str) or not text.isprintable() or text != text.strip():
+        return False
+    return 8 <= len(text) <= 256  # noqa: PLR2004 - the bounds are the docstring's

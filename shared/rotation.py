@@ -11,8 +11,9 @@ wrong, "deliver it again" is the cure.
     index     tag the secret: a hint for scans, never the truth
 
 **No two rotations of a user ever interleave.** A claim is honoured for LEASE after KMS created it. Everything its
-worker does is sent within PUBLISH_BY of it and takes effect within LONGEST_EFFECT of being sent: when LEASE is over,
-it has happened or never will. Workers that see the same versions go for the same claim id, and KMS lets one have it.
+worker does is sent within PUBLISH_BY of it and takes effect within LONGEST_EFFECT of being sent: of a claim sent at
+0 s, all has happened by 50 + 30 = 80 s, and the next one is not sent before 100 - 5 - 5 - 1 = 89 s, however wrong the
+clocks are. Workers that see the same versions go for the same claim id, and KMS lets one have it.
 
 **A lost answer is never repaired by guessing.** A reset whose answer was lost may have happened or may yet happen. Its
 claim is spent, and a later claim, after the lease, resets again: what is published is always the last password set.
@@ -29,7 +30,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from shared.errors import (
@@ -39,6 +40,7 @@ from shared.errors import (
     RotationInProgress,
     RotatorError,
     SecretExists,
+    SecretRefused,
     SecretStoreError,
     SecretStoreUnavailable,
     TooManyAttempts,
@@ -61,13 +63,14 @@ from shared.model import (
     SecretName,
     SecretValue,
     User,
+    VersionId,
     WouldRotate,
 )
 from shared.ports import Clock, Directory, SecretStore
 
 RESET_BY = timedelta(seconds=20)  # a claim is sent this long after its list at the latest, a reset after its claim
 PUBLISH_BY = timedelta(seconds=50)  # a publication is sent this long after its claim at the latest
-LONGEST_EFFECT = timedelta(seconds=30)  # from sending a request to its last effect (we wait 5 s + 10 s for answers)
+LONGEST_EFFECT = timedelta(seconds=30)  # assumed: from deciding to send a request to its last effect
 CLOCK_SKEW = timedelta(seconds=5)  # of this machine's and of KMS's clock, each against true time
 KMS_TICK = timedelta(seconds=1)  # CreateTime shows whole seconds, rounded down
 # At least PUBLISH_BY + LONGEST_EFFECT + 2 * CLOCK_SKEW + KMS_TICK = 91 s, with a margin; a test holds it.
@@ -81,9 +84,7 @@ ROTATING = "Rotating"  # the stage of the newest claim; any stage would do that 
 FIRST_PAUSE = timedelta(seconds=0.25)  # before a write is sent again, or a rotation looked at again; doubles
 LONGEST_PAUSE = timedelta(seconds=10)
 
-_NEVER = datetime.max.replace(tzinfo=timezone.utc)
-
-T = TypeVar("T")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ class Rotator:
         `give_up_at` is when the invocation will be cut off; nothing is begun that could not be finished by then.
         Raises any DirectoryError, SecretStoreError or RotationError. Whatever it raises, calling it again is safe.
         """
+        if self.clock.now() + PUBLISH_BY > give_up_at:
+            raise _out_of_time(request)
         user = self.directory.find(request.user)
         exemption = self.policy.exemption(user)
         if exemption is not None:
@@ -137,8 +140,9 @@ class _Rotation:
         self.staged = rotator.policy.source(request) is PasswordSource.STAGED
         self.must_change = rotator.policy.must_change(request)
         self.give_up_at = give_up_at
-        self.since = request.since
-        self.failure: RotatorError | None = None  # what this run's latest claim failed of
+        self.trusts_what_is_there = True  # until somebody is seen to write under our claim
+        self.failure: RotatorError | None = None  # the gravest thing that a claim of this run failed of
+        self.open_claim: VersionId | None = None  # of an earlier run, which may have reset the password
         self.refused: list[Claim] = []  # claims that KMS refused one after the other
 
     def run(self) -> Outcome:
@@ -151,11 +155,13 @@ class _Rotation:
             if done is not None:
                 return done
             lease = self._lease_left(history, looked_at)
-            if lease > timedelta():
+            if lease:
                 self._wait(min(pause, lease), lease)
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
             claim = history.next_claim()
+            if self.failure is None:
+                self.open_claim = claim.previous
             self._check_may_claim(claim)
             if self.request.dry_run:
                 self.directory.check_resettable(self.user)
@@ -167,18 +173,18 @@ class _Rotation:
     # look
 
     def _already_rotated(self, history: History) -> AlreadyRotated | None:
-        version = history.settled()
-        if version is None:
+        version = history.settled()  # no claim came after it, so nobody has reset the password since
+        if version is None or not self.trusts_what_is_there:
             return None
         rotated_at = history.reset_after(version, PUBLISH_BY + LONGEST_EFFECT)
         # A user that was deleted and created again has the same name, hence the same secret, and another password.
-        since = max(self.since, self.user.created or self.since)
+        since = max(self.request.since, self.user.created or self.request.since)
         return AlreadyRotated(self.user, self.secret, version, rotated_at) if rotated_at >= since else None
 
     def _lease_left(self, history: History, looked_at: datetime) -> timedelta:
         # The newest claim's, published or not: a reset of its that is still on its way may land after the publication.
         claimed_at = history.newest_claim()
-        return timedelta() if claimed_at is None else claimed_at + LEASE - looked_at
+        return timedelta() if claimed_at is None else max(claimed_at + LEASE - looked_at, timedelta())
 
     def _wait(self, pause: timedelta, lease: timedelta) -> None:
         if self.request.dry_run or self.clock.now() + pause + PUBLISH_BY > self.give_up_at:
@@ -191,8 +197,7 @@ class _Rotation:
         if claim.attempt > (FORCED_CLAIMS if self.request.force else CLAIMS):
             raise self._too_many_attempts(claim)
         if self.clock.now() + PUBLISH_BY > self.give_up_at:
-            message = f"Too little of this invocation is left to rotate the password of user {quoted(self.user.name)}."
-            raise OutOfTime(message)
+            raise _out_of_time(self.request)
 
     def _attempt(self, claim: Claim, history: History, looked_at: datetime) -> Rotated | None:
         """Carry one claim through. None: it was lost or is spent, and the versions must be looked at again."""
@@ -207,8 +212,8 @@ class _Rotation:
             self._tag({claim.note: f"{claim.id}:{error.reason}"})
             if not error.retryable:
                 raise
-            self.failure = error  # spent: a later claim, after this one's lease, resets again
-            return None
+            self.failure = max(error, self.failure or error, key=_gravity)
+            return None  # spent: a later claim, after this one's lease, resets again
 
     def _claim(self, claim: Claim, candidate: Password | None, history: History, send_by: datetime) -> datetime | None:
         """Stake the claim. Return when it was first sent; None if it was not sent, or if somebody else has it."""
@@ -218,21 +223,28 @@ class _Rotation:
             return None  # the list is stale
         try:
             self._send_until_answered(lambda: self._send_claim(claim, value, history, send_by), send_by)
-        except VersionConflict as conflict:
-            self._yield_or_give_up(claim, history, conflict)
-            return None
-        self.refused.clear()
-        return claimed_at
+        except VersionConflict as error:
+            conflict = error
+        else:
+            self.refused.clear()
+            return claimed_at
+        self._yield_or_give_up(claim, history, conflict)
+        return None
 
     def _send_claim(self, claim: Claim, value: SecretValue, history: History, send_by: datetime) -> None:
-        if not history.exists:
-            try:
-                self.store.create(self.secret, claim.id, value, self.user, send_by=send_by)
-            except SecretExists:
-                pass  # since the list: by somebody else, or by this very claim, its answer lost. The put below tells.
-            else:
-                return
+        if not history.exists and self._created(claim, value, send_by):
+            return
+        if self.clock.now() > send_by:
+            message = f"The claim on user {quoted(self.user.name)} could not be sent in time."
+            raise VersionConflict(message)  # as if lost: look again
         self.store.put(self.secret, claim.id, value, stage=ROTATING, send_by=send_by)
+
+    def _created(self, claim: Claim, value: SecretValue, send_by: datetime) -> bool:
+        try:
+            self.store.create(self.secret, claim.id, value, self.user, send_by=send_by)
+        except SecretExists:
+            return False  # since the list: by somebody else, or by this very claim, its answer lost. A put tells.
+        return True
 
     def _yield_or_give_up(self, claim: Claim, history: History, conflict: VersionConflict) -> None:
         """Let the winner of a race have it; but do not try for ever where KMS refuses an id that nobody took."""
@@ -243,7 +255,7 @@ class _Rotation:
         # from the version that carries it is not documented, so it is taken off. If that was not the cause, give up.
         holder = history.holder_of(ROTATING)
         if holder is None or len(self.refused) > 2:  # noqa: PLR2004 - refused, refused again, refused without the stage
-            raise conflict
+            raise SecretRefused(conflict.happened)
         self.store.release(self.secret, ROTATING, holder)
 
     # reset
@@ -303,8 +315,7 @@ class _Rotation:
                 lambda: put(self.secret, claim.publishes, value, stage=None, send_by=send_by), send_by
             )
         except SecretStoreError as error:
-            if isinstance(error, VersionConflict):
-                self.since = _NEVER  # somebody wrote under our claim: trust nothing but a rotation of our own
+            self.trusts_what_is_there = not isinstance(error, VersionConflict)
             why = error.reason
         raise self._not_published(why)
 
@@ -320,7 +331,7 @@ class _Rotation:
 
     # what the steps share
 
-    def _send_until_answered(self, send: Callable[[], T], send_by: datetime) -> T:
+    def _send_until_answered(self, send: Callable[[], Answer], send_by: datetime) -> Answer:
         """Send a write, and the same again while its outcome is unknown: KMS takes the same bytes once."""
         pause = FIRST_PAUSE
         while True:
@@ -364,13 +375,15 @@ class _Rotation:
     # what went wrong
 
     def tell(self, error: RotatorError) -> RotatorError:
-        """Return what to raise for what ended this run: an earlier claim may have left more behind than it did."""
-        if self.failure is None or error is self.failure:
-            return error
-        if error.retryable:
-            return self.failure
-        left_behind = f"Before, {self.failure.happened} {self.failure.unchanged}"
-        return type(error)(error.happened, unchanged=left_behind, cure=error.cure)
+        """Return what to raise for what ended this run: claims before may have left more behind than the last step."""
+        left = self.failure
+        if left is not None and not error.retryable:
+            return _retold(error, f"Before, {left.happened} {left.unchanged}")
+        told = error if left is None else max(left, error, key=_gravity)
+        if self.open_claim is None or _gravity(told) or isinstance(told, TooManyAttempts):
+            return told
+        doubt = f"This run reset nothing, but claim {self.open_claim} before it may have: the secret may be stale."
+        return _retold(told, doubt)
 
     def _in_progress(self, lease: timedelta) -> RotationInProgress:
         seconds = int(lease.total_seconds()) + 1
@@ -394,5 +407,21 @@ class _Rotation:
             f"{', '.join(failures) or 'why was not noted, see the audit lines'}."
         )
         again = 'send the request once more with "Force": true, which allows two more claims.'
-        anew = f"delete the secret {quoted(self.secret)} without a recovery window and redeliver; it will be made anew."
+        anew = (
+            f"read what you may still need from secret {quoted(self.secret)}, delete it without a recovery window, "
+            "and redeliver: it will be made anew."
+        )
         return TooManyAttempts(happened, cure=f"Mend the cause, then {anew if self.request.force else again}")
+
+
+def _gravity(error: RotatorError) -> int:
+    """Rank what a claim can fail of by what it leaves behind: a password surely lost, one perhaps lost, nothing."""
+    return (type(error) is ResetOutcomeUnknown) + 2 * (type(error) is NotPublished)
+
+
+def _retold(error: RotatorError, unchanged: str) -> RotatorError:
+    return type(error)(error.happened, unchanged=unchanged, cure=error.cure, retry_after=error.retry_after)
+
+
+def _out_of_time(request: ResetRequest) -> OutOfTime:
+    return OutOfTime(f"Too little of this invocation is left to rotate the password of user {quoted(request.user)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 import string
@@ -80,6 +81,7 @@ class Settings:
             max_parallel=read("MAX_PARALLEL", "8", _count),
             log_level=read("LOG_LEVEL", "INFO", _log_level),
         )
+        read.find_misspelt()
         read.raise_problems()
         return loaded
 
@@ -116,9 +118,11 @@ class _Reader:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._known: list[str] = []
         self._problems: list[str] = []
 
     def __call__(self, name: str, default: str | None, convert: Callable[[str], T]) -> T:
+        self._known.append(name)
         text = self._environ.get(name, "").strip() or default
         if text is None:
             self._problems.append(f"{name} is not set.")
@@ -128,6 +132,13 @@ class _Reader:
             except ValueError as error:
                 self._problems.append(f"{name}={quoted(text)}: {error}")
         return None  # type: ignore[return-value]  # never used: raise_problems comes before any reader of it
+
+    def find_misspelt(self) -> None:
+        """Take a variable that is nearly a setting for a misspelt one: nobody is unprotected by PROTECTED_USER."""
+        for name in sorted(self._environ.keys() - set(self._known)):
+            meant = difflib.get_close_matches(name, self._known, n=1, cutoff=0.9)
+            if meant:
+                self._problems.append(f"{quoted(name)} is no setting; did you mean {meant[0]}?")
 
     def raise_problems(self) -> None:
         if self._problems:
@@ -156,11 +167,12 @@ def _endpoint(text: str) -> Endpoint:
     if not text:
         return PUBLIC
     parts = urlsplit(text if "//" in text else f"//{text}")
-    rest = (parts.path.rstrip("/"), parts.query, parts.fragment, parts.username)
-    if not parts.hostname or any(rest) or parts.scheme not in ("", "https", "http"):
+    rest = (parts.path.rstrip("/"), parts.query, parts.fragment, "@" in parts.netloc)
+    well_formed = re.fullmatch(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", parts.netloc)
+    if not well_formed or any(rest) or parts.scheme not in ("", "https", "http"):
         message = "must be host, host:port, https://host or, for a loopback host only, http://host:port."
         raise ValueError(message)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         message = "http:// would send passwords in the clear; it is accepted for loopback hosts only."
         raise ValueError(message)
     return Endpoint(parts.netloc, "HTTP" if parts.scheme == "http" else "HTTPS")
@@ -175,11 +187,16 @@ def _is_loopback(host: str) -> bool:
 
 def _template(text: str) -> str:
     try:
-        fields = {field for _, field, spec, _ in string.Formatter().parse(text) if field is not None or spec}
+        parts = [(field, spec or conversion) for _, field, spec, conversion in string.Formatter().parse(text)]
         name = text.format(directory_id="d-0", user_name="u", user_id="u-0")
     except (ValueError, KeyError, IndexError, AttributeError):
-        fields, name = {None}, ""
-    if not fields <= {"directory_id", "user_name", "user_id"} or not fields & {"user_name", "user_id"}:
+        parts, name = [(None, "unreadable")], ""
+    fields = {field for field, _ in parts if field is not None}
+    if (
+        any(changed for _, changed in parts)
+        or not fields <= {"directory_id", "user_name", "user_id"}
+        or not fields & {"user_name", "user_id"}
+    ):
         message = "must contain {user_name} or {user_id}, may contain {directory_id}, and no other braces."
         raise ValueError(message)
     # KMS: CreateSecret. A user name adds at most 64 characters, a user id fewer.
@@ -197,8 +214,8 @@ def _globs(text: str) -> tuple[str, ...]:
     """Return case-folded globs. A list that cannot be parsed stops everything: nobody is unprotected by a typo."""
     globs = tuple(part.strip() for part in text.split(",")) if text else ()
     for glob in globs:
-        if not re.fullmatch(r"[A-Za-z0-9@_.*?\[\]!-]+", glob) or glob.count("[") != glob.count("]"):
-            message = f"{quoted(glob)} is no user name or glob of one (letters, digits, @_-. and * ? [..])."
+        if not re.fullmatch(r"[A-Za-z0-9@_.*?-]+", glob):
+            message = f"{quoted(glob)} is no user name or glob of one (letters, digits, @_-. and * or ?)."
             raise ValueError(message)
     return tuple(glob.casefold() for glob in globs)
 

@@ -46,12 +46,12 @@ MUTANTS = (
         "        claimed_at = history.newest_claim()\n",
         "        claimed_at = None if history.settled() else history.newest_claim()\n",
     ),
-    Mutant("no lease", "            if lease > timedelta():", "            if lease > timedelta(days=1):"),
+    Mutant("no lease", "            if lease:\n", "            if lease > timedelta(days=1):\n"),
     Mutant("a short lease", "LEASE = timedelta(seconds=100)", "LEASE = timedelta(seconds=30)"),
     Mutant(
         "a lost claim is carried on",
-        "            self._yield_or_give_up(claim, history, conflict)\n            return None\n",
-        "            self._yield_or_give_up(claim, history, conflict)\n",
+        "        self._yield_or_give_up(claim, history, conflict)\n        return None\n",
+        "        return claimed_at\n",
     ),
     Mutant(
         "no deadline for the publication",
@@ -62,8 +62,8 @@ MUTANTS = (
     ),
     Mutant(
         "no deadline for the reset",
-        '        if self.clock.now() > send_by:\n            message = f"The claim on',
-        '        if self.clock.now() > send_by + LEASE * 9:\n            message = f"The claim on',
+        '        if self.clock.now() > send_by:\n            message = f"The claim on user {quoted(self.user.name)} took',
+        '        if self.clock.now() > send_by + LEASE * 9:\n            message = f"The claim on user {quoted(self.user.name)} took',
     ),
     Mutant(
         "the time is not looked at after a pause",
@@ -81,13 +81,23 @@ MUTANTS = (
         '        return RequestId("?")\n\n    def _index',
     ),
     Mutant(
+        "the latest failure is told, not the gravest",
+        "            self.failure = max(error, self.failure or error, key=_gravity)\n",
+        "            self.failure = error\n",
+    ),
+    Mutant(
+        "the reset's deadline is not handed on",
+        "return self._send_reset(candidate, send_by)\n        except ResetOutcomeUnknown as unknown",
+        "return self._send_reset(candidate, send_by - LEASE)\n        except ResetOutcomeUnknown as unknown",
+    ),
+    Mutant(
         "any current version will do",
-        "        version = history.settled()\n",
-        "        version = history.holder_of('ACSCurrent')\n",
+        "        version = history.settled()  #",
+        "        version = history.holder_of('ACSCurrent')  #",
     ),
     Mutant(
         "a publication counts from its own time",
-        "        rotated_at = history.reset_after(version, PUBLISH_BY)\n",
+        "        rotated_at = history.reset_after(version, PUBLISH_BY + LONGEST_EFFECT)\n",
         "        rotated_at = history.versions[version].created\n",
     ),
 )

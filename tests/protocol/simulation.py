@@ -86,6 +86,7 @@ class Worker:
     done: Outcome | None = None
     exhausted: bool = False
     seen: Truth | None = None  # what was true when this worker last listed the versions
+    sent_resets: int = 0  # in this delivery; each may have taken effect, or may yet
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,7 @@ class Simulation:
     def _start(self, worker: Worker) -> None:
         worker.began = self.now
         worker.answers = []
+        worker.sent_resets = 0
         self._advance(worker)
 
     def _advance(self, worker: Worker) -> None:
@@ -226,6 +228,7 @@ class Simulation:
             worker.exhausted = True
             self._say(worker, "too many attempts")
         except RotatorError as error:
+            self._check_error(worker, error)
             self._redeliver(worker, error.reason)
         else:
             self._say(worker, f"success: {worker.done.name}")
@@ -243,6 +246,8 @@ class Simulation:
             wake = self.now + timedelta(seconds=call.args[0]) + self._pause()
             self._at(wake, lambda: self._answer(worker, _Answer(None)))
             return
+        send_by = call.kwargs.get("send_by")
+        self._require(send_by is None or self.now + worker.skew <= send_by, f"{call.name} is sent in time")
         # A worker may be held up between reading the clock and reading the world. A request that changes the world
         # takes effect within LONGEST_EFFECT of the decision to send it: that is assumed, not proven.
         delay = timedelta(seconds=self.random.uniform(0.01, 2)) + (self._pause() if call.name in READS else timedelta())
@@ -250,6 +255,7 @@ class Simulation:
 
     def _happen(self, worker: Worker, call: Call) -> None:
         fault = self._fault(call)
+        worker.sent_resets += call.name == "reset" and fault not in ("crash-before", "refused")
         self._say(worker, f"{call.name} {' '.join(map(str, call.args[1:2]))} {fault or ''}")
         if fault == "crash-before":
             self._redeliver(worker, "crash")
@@ -329,6 +335,11 @@ class Simulation:
             truth is not None and truth.live_since is not None and truth.live_since >= earliest,
             "I1: success with a password from before the event",
         )
+
+    def _check_error(self, worker: Worker, error: RotatorError) -> None:
+        """I5: "was not reset" is only said if this delivery sent no reset that can have taken effect."""
+        claims_innocence = "was not reset" in str(error) or "Nothing was changed" in str(error)
+        self._require(not (claims_innocence and worker.sent_resets), f"I5: {error.reason} denies a reset")
 
     def _check_live_is_kept(self) -> None:
         """I3: staged, the live password is readable in KMS at every instant."""

@@ -11,11 +11,13 @@ import pytest
 from shared import rotation
 from shared.errors import (
     DirectoryDenied,
+    DirectoryUnavailable,
     NotPublished,
     OutOfTime,
     ResetNotAllowed,
     ResetOutcomeUnknown,
     RotationInProgress,
+    SecretRefused,
     SecretStoreDenied,
     SecretStoreUnavailable,
     TooManyAttempts,
@@ -170,8 +172,11 @@ def test_a_reset_before_the_event_does_not_satisfy_it_even_if_published_after() 
 def test_a_publication_whose_claim_was_purged_counts_from_the_earliest_it_can_have_been_reset() -> None:
     setup = Setup()
     rotate(setup)
-    del setup.store.secrets[setup.secret][0]
-    created = setup.store.secrets[setup.secret][0].created
+    created = setup.store.secrets[setup.secret][1].created
+    stored = setup.store.secrets[setup.secret]
+    for number in range(9):  # KMS purges the claim for the tenth of them
+        setup.store._put(setup.secret, VersionId(f"foreign-{number}"), SecretValue("{}"), f"Stage{number}")
+    assert [version.id for version in stored[:2]] == ["r1", "foreign-0"]
     setup.clock.advance(3600)
     long_before = setup.request(since=created - rotation.PUBLISH_BY - rotation.LONGEST_EFFECT)
     assert isinstance(rotate(setup, long_before), AlreadyRotated)
@@ -371,7 +376,7 @@ def test_an_id_that_kms_refuses_for_no_known_cause_is_not_tried_for_ever() -> No
     setup = Setup()
     setup.store.write(setup.secret, "foreign")
     setup.faults.refuse.update({("put", n): VersionConflict("why?") for n in range(1, 50)})
-    with pytest.raises(VersionConflict):
+    with pytest.raises(SecretRefused, match=r"why\?"):
         rotate(setup)
     assert setup.faults.calls["put"] <= 3
     assert setup.directory.live(setup.alice) is None
@@ -530,6 +535,35 @@ def test_running_out_of_time_after_a_lost_reset_tells_of_the_lost_reset() -> Non
         rotate(setup)
 
 
+def test_a_failure_that_left_nothing_behind_does_not_hide_one_that_did() -> None:
+    setup = Setup()
+    setup.faults.lose.add(("reset", 1))
+    setup.faults.refuse.update({("reset", n): DirectoryUnavailable("Throttled.") for n in (2, 3, 4)})
+    with pytest.raises(ResetOutcomeUnknown):
+        rotate(setup)
+
+
+def test_a_redelivery_that_fails_says_that_a_claim_before_it_may_have_reset() -> None:
+    setup = Setup()
+    setup.faults.lose.add(("reset", 1))
+    with pytest.raises(ResetOutcomeUnknown):
+        rotate(setup, minutes=1.5)
+    setup.clock.advance(120)
+    setup.faults.refuse["reset", 2] = DirectoryDenied("Denied.")
+    with pytest.raises(DirectoryDenied) as raised:
+        rotate(setup)
+    assert "claim r1-c1 before it may have" in str(raised.value)
+    assert "The password was not reset" not in str(raised.value)
+
+
+def test_a_version_written_by_hand_under_a_name_like_ours_is_not_taken_for_ours() -> None:
+    setup = Setup()
+    setup.store.write(setup.secret, "r5")
+    done = rotate(setup, setup.request(since=setup.minutes(-600)))
+    assert isinstance(done, Rotated)
+    assert done.version == "r6"
+
+
 # attempts
 
 
@@ -571,7 +605,7 @@ def test_even_eight_failures_leave_the_last_published_password_in_kms() -> None:
         setup.clock.advance(120)
     with pytest.raises(TooManyAttempts) as raised:
         rotate(setup, setup.request(force=True))
-    assert "delete the secret" in str(raised.value)
+    assert "delete it without a recovery window" in str(raised.value)
     assert published(setup)["UserName"] == "alice"
 
 

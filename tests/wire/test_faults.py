@@ -155,6 +155,17 @@ def test_a_throttled_reset_is_sent_again_at_once_and_under_the_same_claim(deploy
     assert deployed.actions().count("ResetUserPassword") == 2
 
 
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_reset_that_was_carried_out_and_answered_as_throttled_is_not_sent_again(
+    deployed: Deployment, status: int
+) -> None:
+    body = b'{"Code": "Throttling.Backend", "Message": "busy", "RequestId": "1"}'
+    fault = Fault("ResetUserPassword", "garbage", status=status, body=body, content_type="application/json")
+    deployed.cloud.faults.arm(fault)
+    assert deployed.outcome(REQUEST)["Attempt"] == 2
+    assert deployed.current_signs_in("alice") == "ok"
+
+
 def test_a_reset_that_was_refused_for_an_unclear_cause_is_not_sent_again_even_on_advice(deployed: Deployment) -> None:
     unclear = Fault("ResetUserPassword", "error", status=503, code="ServiceUnavailable", retry_after_ms=20)
     deployed.cloud.faults.arm(unclear)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import DirectoryDenied, NotPublished, RotatorError, SecretStoreDenied, TooManyAttempts
+from shared.errors import DirectoryDenied, RotatorError, SecretStoreDenied, TooManyAttempts
 from tests.deployment import Deployment, policy
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
@@ -34,7 +34,6 @@ def without(action: str, directory_id: str) -> dict[str, Any]:
         ("kms:ListSecretVersionIds", SecretStoreDenied),
         ("kms:CreateSecret", SecretStoreDenied),
         ("cloudsso:ResetUserPassword", DirectoryDenied),
-        ("kms:PutSecretValue", NotPublished),
     ],
 )
 def test_a_missing_permission_is_told_and_nothing_is_called_a_success(
@@ -43,9 +42,19 @@ def test_a_missing_permission_is_told_and_nothing_is_called_a_success(
     deployed.become(without(action, deployed.directory_id))
     with pytest.raises(error) as raised:
         deployed.invoke(REQUEST)
-    if error is not NotPublished:
-        assert "policy.json" in str(raised.value)
-        assert deployed.signs_in("alice", "Old-Secret-01!") == "ok"
+    assert "policy.json" in str(raised.value)
+    assert deployed.signs_in("alice", "Old-Secret-01!") == "ok"
+
+
+def test_without_the_right_to_publish_it_is_told_that_the_password_is_lost_and_why(deployed: Deployment) -> None:
+    deployed.become(without("kms:PutSecretValue", deployed.directory_id))
+    with pytest.raises(SecretStoreDenied, match=r"policy\.json") as raised:
+        deployed.invoke(REQUEST)
+    assert "the live password is lost and the user cannot log on" in str(raised.value)
+    deployed.become(policy(deployed.directory_id))
+    deployed.later(120)
+    deployed.invoke(REQUEST)
+    assert deployed.current_signs_in("alice") == "ok"
 
 
 def test_without_get_user_ids_cannot_be_looked_up(deployed: Deployment) -> None:
