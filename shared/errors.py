@@ -24,7 +24,7 @@
     │   └── VersionConflict           the version id holds other data: somebody else wrote it
     ├── RotationError                 the protocol
     │   ├── RotationInProgress        another claim is younger than its lease
-    │   ├── OutOfTime                 the invocation ends before a rotation could; nothing was begun
+    │   ├── OutOfTime                 the time of the invocation, or of a claim, is over before the reset
     │   ├── NotPublished              reset, but not in KMS: only another rotation lets the user in
     │   └── TooManyAttempts           six claims on one rotation failed; terminal
     ├── RotationsFailed               a batch in which at least one request failed, naming each
