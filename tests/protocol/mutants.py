@@ -10,6 +10,7 @@ from types import ModuleType
 from shared import rotation
 
 SOURCE = Path(rotation.__file__).read_text(encoding="utf-8")
+TOOK_TOO_LONG = '            message = f"The claim on user {quoted(self.user.name)} took'
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ MUTANTS = (
     ),
     Mutant(
         "no deadline for the reset",
-        '        if self.clock.now() > send_by:\n            message = f"The claim on user {quoted(self.user.name)} took',
-        '        if self.clock.now() > send_by + LEASE * 9:\n            message = f"The claim on user {quoted(self.user.name)} took',
+        "        if self.clock.now() > send_by:\n" + TOOK_TOO_LONG,
+        "        if self.clock.now() > send_by + LEASE * 9:\n" + TOOK_TOO_LONG,
     ),
     Mutant(
         "the time is not looked at after a pause",
