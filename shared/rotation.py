@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -140,7 +141,6 @@ class _Rotation:
         self.staged = rotator.policy.source(request) is PasswordSource.STAGED
         self.must_change = rotator.policy.must_change(request)
         self.give_up_at = give_up_at
-        self.trusts_what_is_there = True  # until somebody is seen to write under our claim
         self.failure: RotatorError | None = None  # the gravest thing that a claim of this run failed of
         self.open_claim: VersionId | None = None  # of an earlier run, which may have reset the password
         self.refused: list[Claim] = []  # claims that KMS refused one after the other
@@ -174,7 +174,7 @@ class _Rotation:
 
     def _already_rotated(self, history: History) -> AlreadyRotated | None:
         version = history.settled()  # no claim came after it, so nobody has reset the password since
-        if version is None or not self.trusts_what_is_there:
+        if version is None:
             return None
         rotated_at = history.reset_after(version, PUBLISH_BY + LONGEST_EFFECT)
         # A user that was deleted and created again has the same name, hence the same secret, and another password.
@@ -315,9 +315,17 @@ class _Rotation:
                 lambda: put(self.secret, claim.publishes, value, stage=None, send_by=send_by), send_by
             )
         except SecretStoreError as error:
-            self.trusts_what_is_there = not isinstance(error, VersionConflict)
             why = error.reason
+            written_by_another = isinstance(error, VersionConflict)
+        if written_by_another:
+            self._cast_doubt(claim, send_by)
         raise self._not_published(why)
+
+    def _cast_doubt(self, claim: Claim, send_by: datetime) -> None:
+        """Leave an open claim behind, so that nobody takes what another wrote under our claim for the live password."""
+        doubt = Claim(claim.rotation + 1, 1)
+        with suppress(SecretStoreError):
+            self.store.put(self.secret, doubt.id, self._claim_value(None), stage=ROTATING, send_by=send_by)
 
     def _index(self) -> bool:
         return self._tag(

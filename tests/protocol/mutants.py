@@ -78,8 +78,8 @@ MUTANTS = (
     ),
     Mutant(
         "success is said without the publication's answer",
-        "        raise self._not_published(why)\n\n    def _index",
-        '        return RequestId("?")\n\n    def _index',
+        "        raise self._not_published(why)\n\n    def _cast_doubt",
+        '        return RequestId("?")\n\n    def _cast_doubt',
     ),
     Mutant(
         "the latest failure is told, not the gravest",

@@ -488,7 +488,10 @@ def test_a_publication_is_not_sent_after_its_time() -> None:
 def test_a_publication_that_somebody_else_wrote_is_distrusted() -> None:
     setup = Setup()
     setup.faults.then["reset", 1] = lambda: setup.store.write(setup.secret, "r1", '{"Password": "by hand"}')
-    done = rotate(setup)
+    with pytest.raises(NotPublished):
+        rotate(setup, minutes=1.5)
+    setup.clock.advance(120)
+    done = rotate(setup, setup.request(since=setup.minutes(-600)))  # by another worker, which has not seen it happen
     assert isinstance(done, Rotated)
     assert done.version == "r2"
     assert_current_is_live(setup)
