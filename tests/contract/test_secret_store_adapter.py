@@ -1,0 +1,146 @@
+"""What of SecretStore's contract only the adapter can show: the calls it makes, and the answers it does not trust."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from shared.errors import (
+    RotatorError,
+    SecretInDeletion,
+    SecretNotFound,
+    SecretRefused,
+    SecretStoreDenied,
+    SecretStoreUnavailable,
+    VersionConflict,
+)
+from shared.model import SecretName, SecretValue, VersionId
+from tests.contract.stores import CloudStoreWorld
+from tests.deployment import Deployment
+from tests.fakes import user
+from tests.localcloud.gateway.faults import Fault
+
+FIRST, SECOND = VersionId("v-1"), VersionId("v-2")
+VALUE = SecretValue("{}")
+WHEN = {"CreateTime": "2026-01-01T00:00:00Z"}
+
+
+@pytest.fixture
+def world(deployed: Deployment) -> CloudStoreWorld:
+    """Return a store with one secret of one version."""
+    made = CloudStoreWorld(deployed)
+    made.store.create(alice(made), FIRST, VALUE, user("alice"), send_by=made.now() + timedelta(seconds=2))
+    deployed.cloud.calls.clear()
+    return made
+
+
+def alice(world: CloudStoreWorld) -> SecretName:
+    return world.secret("alice")
+
+
+def put(world: CloudStoreWorld, seconds: float = 2) -> None:
+    send_by = world.now() + timedelta(seconds=seconds)
+    world.store.put(alice(world), SECOND, VALUE, stage=None, send_by=send_by)
+
+
+def answer(world: CloudStoreWorld, action: str, body: object) -> None:
+    """Let the next call of an action be answered with a body of our own."""
+    world._deployed.cloud.faults.arm(Fault(action, "garbage", body=json.dumps(body).encode()))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"RequestId": "1", "SecretName": "s", "VersionId": "v-1"},  # another version's acknowledgement
+        {"RequestId": "1", "SecretName": "s"},
+        {"SecretName": "s", "VersionId": "v-2"},
+        {"Code": "InternalFailure", "RequestId": "1"},
+        {},
+        [],
+        None,
+    ],
+)
+def test_a_put_is_acknowledged_by_its_own_version_only(world: CloudStoreWorld, body: object) -> None:
+    answer(world, "PutSecretValue", body)
+    with pytest.raises(SecretStoreUnavailable):
+        put(world)
+    put(world)  # the same again finds it there
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"TotalCount": 2, "VersionIds": {"VersionId": [{"VersionId": "v-1", **WHEN}]}},  # not all of them
+        {"TotalCount": 0, "VersionIds": {"VersionId": [{"VersionId": "v-1", **WHEN}]}},
+        {"TotalCount": 1, "VersionIds": {"VersionId": [{"VersionId": "v-1", "CreateTime": "2026-01-01T00:00:00"}]}},
+        {"TotalCount": 1, "VersionIds": {"VersionId": [{"VersionId": "v-1"}]}},
+        {"VersionIds": {"VersionId": []}},
+        {"Code": "Forbidden.ResourceNotFound", "RequestId": "1"},
+        {},
+        [],
+        None,
+    ],
+)
+def test_a_listing_that_is_not_whole_is_none_at_all(world: CloudStoreWorld, body: object) -> None:
+    answer(world, "ListSecretVersionIds", body)
+    with pytest.raises(SecretStoreUnavailable):
+        world.store.versions(alice(world))
+
+
+def test_each_method_is_one_call(world: CloudStoreWorld, deployed: Deployment) -> None:
+    world.store.versions(alice(world))
+    put(world)
+    world.store.tag(alice(world), {"Note": "x"})
+    world.store.tags(alice(world))
+    assert deployed.actions() == ["ListSecretVersionIds", "PutSecretValue", "TagResource", "DescribeSecret"]
+
+
+def test_a_write_is_sent_again_while_there_is_time_and_not_after(world: CloudStoreWorld, deployed: Deployment) -> None:
+    deployed.cloud.faults.arm(Fault("PutSecretValue", "throttle", retry_after_ms=1, count=2))
+    with pytest.raises(SecretStoreUnavailable):
+        put(world, seconds=2)
+    put(world, seconds=20)
+    assert deployed.actions() == ["PutSecretValue"] * 3
+
+
+def test_nothing_is_sent_after_send_by(world: CloudStoreWorld, deployed: Deployment) -> None:
+    with pytest.raises(SecretStoreUnavailable):
+        put(world, seconds=-1)
+    assert deployed.actions() == []
+    assert world.value(alice(world), SECOND) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (404, "Forbidden.ResourceNotFound", SecretNotFound),
+        (409, "Rejected.ResourceInDeleteWindow", SecretInDeletion),
+        (409, "Rejected.Unavailable", SecretInDeletion),
+        (403, "Forbidden.NoPermission", SecretStoreDenied),
+        (404, "Forbidden.KeyNotFound", SecretStoreDenied),
+        (409, "Rejected.Disabled", SecretStoreDenied),
+        (400, "InvalidSecurityToken.Expired", SecretStoreDenied),
+        (400, "Rejected.LimitExceeded", SecretRefused),
+        (409, "Rejected.ResourceExist", VersionConflict),
+        (400, "Surprise.Of.The.Day", VersionConflict),
+        (500, "InternalFailure", SecretStoreUnavailable),
+        (429, "Rejected.Throttling", SecretStoreUnavailable),
+    ],
+)
+def test_a_refused_put_is_told_by_what_its_code_means_with_code_and_request(
+    world: CloudStoreWorld, deployed: Deployment, status: int, code: str, error: type[RotatorError]
+) -> None:
+    deployed.cloud.faults.arm(Fault("PutSecretValue", "error", status=status, code=code))
+    with pytest.raises(error, match=rf"{status} {code}, request [0-9A-F-]{{36}}"):
+        put(world)
+    assert world.value(alice(world), SECOND) is None
+
+
+def test_a_refused_creation_of_unknown_cause_is_no_conflict_of_versions(deployed: Deployment) -> None:
+    world = CloudStoreWorld(deployed)
+    deployed.cloud.faults.arm(Fault("CreateSecret", "error", status=400, code="Surprise.Of.The.Day"))
+    with pytest.raises(SecretRefused, match="Surprise"):
+        world.store.create(alice(world), FIRST, VALUE, user("alice"), send_by=world.now() + timedelta(seconds=2))
+    assert world.store.versions(alice(world)) is None
