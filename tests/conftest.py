@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import darabonba.core
 import pytest
 
 from tests.deployment import Deployment
@@ -17,6 +18,15 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the SDKs on loopback: their synchronous client honours proxies and ignores NO_PROXY."""
     for name in _PROXIES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _sdk_as_it_comes() -> Iterator[None]:
+    """Give every test the SDK's runtime as it is installed: a gateway makes it safe for the whole process."""
+    session = darabonba.core.Session
+    yield
+    darabonba.core.Session = session
+    darabonba.core.DaraCore._sessions.clear()
 
 
 @pytest.fixture
