@@ -23,6 +23,7 @@ from shared.settings import Settings
 
 # Left at the end of an invocation: for the answer to a publication sent at the last moment, its tag, and to say so.
 RESERVE = timedelta(seconds=25)
+PREPARATION = timedelta(seconds=15)  # for the lookup and the list, before a rotation can begin
 
 
 class SystemClock:
@@ -112,7 +113,7 @@ def start(
 
 def _time_limit(context: Context) -> timedelta:
     limit = timedelta(seconds=_seconds(getattr(getattr(context, "function", None), "timeout", None)))
-    least = PUBLISH_BY + RESERVE
+    least = PREPARATION + PUBLISH_BY + RESERVE
     if limit < least:
         seconds = int(limit.total_seconds())
         message = f"The function's timeout is {seconds} s; a rotation may need {int(least.total_seconds())} s."

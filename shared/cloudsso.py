@@ -39,7 +39,8 @@ from shared.openapi import Failure
 from shared.password import plausible
 from shared.ports import Clock
 
-FIRST_PAUSE = timedelta(seconds=0.5)  # before a throttled reset is sent again, without advice; doubles
+FIRST_PAUSE = timedelta(seconds=0.5)  # at least, before a throttled reset is sent again; doubles without advice
+LONGEST_PAUSE = timedelta(seconds=5)
 
 _RESET = Params(
     action="ResetUserPassword",
@@ -82,6 +83,11 @@ class _UserAnswer(msgspec.Struct, rename="pascal"):
 
 class _UsersAnswer(msgspec.Struct, rename="pascal"):
     users: list[_WireUser]
+    total_counts: int  # always there; without it the SDK's model turns an empty answer into an empty list
+
+
+class _ProviderAnswer(msgspec.Struct, rename="pascal"):
+    request_id: str
 
 
 class CloudSsoDirectory:
@@ -126,6 +132,10 @@ class CloudSsoDirectory:
         answer = self._read(lambda: self._reads.get_external_samlidentity_provider_with_options(request, _options()))
         if isinstance(answer, Failure):
             raise _unreadable(answer, "GetExternalSAMLIdentityProvider", f"directory {quoted(self._id)}")
+        found = openapi.shaped(answer, _ProviderAnswer)
+        if isinstance(found, openapi.Unreadable):
+            message = f"CloudSSO's answer to GetExternalSAMLIdentityProvider cannot be read: {found.what}."
+            raise DirectoryUnavailable(message)
         provider = getattr(answer.body, "samlidentity_provider_configuration", None)
         if getattr(provider, "ssostatus", None) == "Enabled":
             message = f"Directory {quoted(self._id)} has SSO logon enabled: CloudSSO resets no passwords then."
@@ -172,11 +182,11 @@ class CloudSsoDirectory:
                     answer = openapi.attempt(lambda: self._set(user, candidate, must_change=must_change))
             if not isinstance(answer, Failure) or not answer.throttled:
                 return answer
-            wait = answer.retry_after or pause
+            wait = max(answer.retry_after or pause, FIRST_PAUSE)
             if self._clock.now() + wait > send_by:
                 return answer
             self._clock.sleep(wait.total_seconds())
-            pause *= 2
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _generate(self, user: User, *, must_change: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
         request = models.ResetUserPasswordRequest(

@@ -111,7 +111,7 @@ def _id(document: Json, path: str) -> str | None:
 def _http(document: Json) -> str | None:
     method = at(document, "requestContext.http.method")
     if method != "POST":
-        return f"the HTTP method is {quoted(method)}; a rotation is asked for with POST, and a JSON body"
+        return "the HTTP method is not POST; a rotation is asked for with POST, and a JSON body"
     # Nothing reads them; but who sends `?DryRun=true` believes that something does, and URLs end up in access logs.
     if document.get("queryParameters"):
         return "query parameters are not read; everything goes into the JSON body"

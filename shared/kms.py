@@ -83,6 +83,10 @@ class _WrittenAnswer(msgspec.Struct, rename="pascal"):
     version_id: str
 
 
+class _DoneAnswer(msgspec.Struct, rename="pascal"):
+    request_id: str
+
+
 class _WireTag(msgspec.Struct, rename="pascal"):
     tag_key: str
     tag_value: str
@@ -171,8 +175,7 @@ class KmsSecretStore:
             secret_name=secret, version_stage=stage, remove_from_version=version
         )
         answer = self._send(lambda: self._client.update_secret_version_stage_with_options(request, openapi.runtime()))
-        if isinstance(answer, Failure):
-            raise _error(answer, "UpdateSecretVersionStage", secret, otherwise=VersionConflict)
+        _checked(answer, _DoneAnswer, "UpdateSecretVersionStage", secret, otherwise=VersionConflict)
 
     def tag(self, secret: SecretName, tags: Mapping[str, str]) -> None:
         """See SecretStore."""
@@ -181,8 +184,7 @@ class KmsSecretStore:
         answer = self._send(
             lambda: self._client.tag_resource_with_options(request, openapi.runtime(HINT)), self._clock.now() + HINT
         )
-        if isinstance(answer, Failure):
-            raise _error(answer, "TagResource", secret)
+        _checked(answer, _DoneAnswer, "TagResource", secret)
 
     def tags(self, secret: SecretName) -> Mapping[str, str]:
         """See SecretStore."""

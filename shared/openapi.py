@@ -30,6 +30,7 @@ CONNECT_TIMEOUT = timedelta(seconds=5)
 READ_TIMEOUT = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(seconds=3)  # between a refusal and the next try, whatever x-acs-retry-after says
 TRIES = 5
+LONGEST_ADVICE = timedelta(minutes=1)  # of a server's on when to come back; no claim waits longer
 LONGEST_IDLE = timedelta(seconds=30)  # of a connection
 UNHURRIED = timedelta(seconds=20)  # how long a call that no claim waits for may be tried again
 
@@ -97,8 +98,14 @@ def _failure(error: Exception) -> Failure:
         code=_token(getattr(error, "code", None) if answered else None),
         status=status if isinstance(status, int) else None,
         request_id=_token(getattr(error, "request_id", None) if answered else None),
-        retry_after=timedelta(milliseconds=retry_after) if isinstance(retry_after, int) else None,
+        retry_after=_advice(retry_after),
     )
+
+
+def _advice(milliseconds: object) -> timedelta | None:
+    # A server decides it: bounded before it becomes a timedelta, which overflows.
+    longest = LONGEST_ADVICE // timedelta(milliseconds=1)
+    return timedelta(milliseconds=min(milliseconds, longest)) if isinstance(milliseconds, int) else None
 
 
 def _token(value: object) -> str:

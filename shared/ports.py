@@ -58,7 +58,7 @@ class Directory(Protocol):
 class SecretStore(Protocol):
     """KMS Secrets Manager: secrets whose versions are written once and never changed.
 
-    Every write may be sent again with the same arguments, as often as one likes: it takes effect once.
+    Every write but `release` may be sent again with the same arguments, as often as one likes: it takes effect once.
     Every method raises SecretStoreDenied, SecretRefused, SecretInDeletion and SecretStoreUnavailable; after the last of
     these, a write's outcome is unknown. Nothing is sent again after `send_by`.
     """

@@ -110,7 +110,9 @@ def test_an_answer_that_speaks_of_an_error_acknowledges_no_candidate(deployed: D
         reset(deployed, candidate=CANDIDATE)
 
 
-@pytest.mark.parametrize("body", [b'{"Users": 1}', b'{"Users": [{"UserName": "alice"}]}', b"", b"<html>"])
+@pytest.mark.parametrize(
+    "body", [b'{"TotalCounts": 2, "Users": 1}', b'{"Users": [{"UserName": "alice"}]}', b"", b"<html>"]
+)
 def test_a_lookup_whose_answer_cannot_be_read_is_unavailable(deployed: Deployment, body: bytes) -> None:
     strike(deployed, "ListUsers", "garbage", body=body)
     with pytest.raises(DirectoryUnavailable):
@@ -118,7 +120,9 @@ def test_a_lookup_whose_answer_cannot_be_read_is_unavailable(deployed: Deploymen
 
 
 def test_a_server_that_matches_more_than_it_should_is_not_trusted(deployed: Deployment) -> None:
-    users = b'{"Users": [{"UserId": "u-1", "UserName": "alice2", "Status": "Enabled"}], "RequestId": "1"}'
+    users = (
+        b'{"TotalCounts": 2, "Users": [{"UserId": "u-1", "UserName": "alice2", "Status": "Enabled"}], "RequestId": "1"}'
+    )
     strike(deployed, "ListUsers", "garbage", body=users)
     with pytest.raises(UserNotFound):
         CloudDirectoryWorld(deployed).directory.find(ALICE)

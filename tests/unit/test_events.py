@@ -517,3 +517,11 @@ def test_a_dry_run_neither_prevents_a_rotation_nor_becomes_one() -> None:
 
 def test_nothing_merges_to_nothing() -> None:
     assert events.merge([]) == ()
+
+
+def test_an_http_method_that_is_none_is_not_echoed() -> None:
+    event = json.loads((ROOT / "events" / "http.json").read_bytes())
+    event["requestContext"]["http"]["method"] = {"Password": "Marker-1234!"}
+    told = [str(problem) for problem in parse(event).problems]
+    assert told
+    assert not any("Marker" in text for text in told)

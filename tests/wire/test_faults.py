@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from shared import openapi
-from shared.errors import RotatorError
+from shared.errors import DirectoryUnavailable, RotatorError
 from tests.deployment import Deployment
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
@@ -186,3 +186,30 @@ def test_the_first_rotation_survives_every_fault_of_create_secret(deployed: Depl
         deployed.cloud.faults.arm(Fault("CreateSecret", fault))  # type: ignore[arg-type]
         deployed.outcome({"UserName": f"user{number}"})
         assert deployed.current_signs_in(f"user{number}") == "ok"
+
+
+def test_advice_to_come_back_in_a_million_years_is_bounded(deployed: Deployment) -> None:
+    deployed.cloud.faults.arm(Fault("ResetUserPassword", "throttle", retry_after_ms=10**20))
+    assert deployed.outcome(REQUEST)["Attempt"] == 2
+
+
+def test_advice_to_come_back_at_once_is_not_followed_without_end(deployed: Deployment) -> None:
+    deployed.cloud.faults.arm(Fault("ResetUserPassword", "throttle", retry_after_ms=1, count=10_000))
+    with pytest.raises(DirectoryUnavailable):
+        deployed.invoke(REQUEST)
+    claims = deployed.actions().count("PutSecretValue") + deployed.actions().count("CreateSecret")
+    assert deployed.actions().count("ResetUserPassword") <= 45 * claims
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"Users": null}', b'{"Code": "InternalFailure", "RequestId": "1"}'])
+def test_an_unreadable_list_of_users_is_not_taken_for_an_empty_one(deployed: Deployment, body: bytes) -> None:
+    deployed.cloud.faults.arm(Fault("ListUsers", "garbage", body=body))
+    with pytest.raises(DirectoryUnavailable):
+        deployed.invoke(REQUEST)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null"])
+def test_a_dry_run_does_not_take_an_unreadable_answer_for_the_absence_of_sso(deployed: Deployment, body: bytes) -> None:
+    deployed.cloud.faults.arm(Fault("GetExternalSAMLIdentityProvider", "garbage", body=body))
+    with pytest.raises(DirectoryUnavailable):
+        deployed.invoke({**REQUEST, "DryRun": True})
