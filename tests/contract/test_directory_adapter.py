@@ -199,6 +199,6 @@ def test_what_speaks_of_the_caller_is_denied(deployed: Deployment, status: int, 
 
 def _two_alices() -> bytes:
     return (
-        b'{"RequestId": "1", "Users": [{"UserId": "u-1", "UserName": "Alice", "Status": "Enabled"},'
+        b'{"RequestId": "1", "TotalCounts": 2, "Users": [{"UserId": "u-1", "UserName": "Alice", "Status": "Enabled"},'
         b' {"UserId": "u-2", "UserName": "alice", "Status": "Enabled"}]}'
     )
