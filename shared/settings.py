@@ -147,7 +147,7 @@ class _Reader:
 
 
 def _directory_id(text: str) -> str:
-    return _matching(r"d-[A-Za-z0-9*]+", text, "must be a directory id such as d-00fc2p61example.")
+    return _matching(r"d-[A-Za-z0-9]{1,60}", text, "must be a directory id such as d-00fc2p61example.")
 
 
 def _region(text: str) -> str:
@@ -169,13 +169,17 @@ def _endpoint(text: str) -> Endpoint:
     parts = urlsplit(text if "//" in text else f"//{text}")
     rest = (parts.path.rstrip("/"), parts.query, parts.fragment, "@" in parts.netloc)
     well_formed = re.fullmatch(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", parts.netloc)
-    if not well_formed or any(rest) or parts.scheme not in ("", "https", "http"):
+    if not well_formed or any(rest) or not _is_port(well_formed[2]) or parts.scheme not in ("", "https", "http"):
         message = "must be host, host:port, https://host or, for a loopback host only, http://host:port."
         raise ValueError(message)
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         message = "http:// would send passwords in the clear; it is accepted for loopback hosts only."
         raise ValueError(message)
     return Endpoint(parts.netloc, "HTTP" if parts.scheme == "http" else "HTTPS")
+
+
+def _is_port(text: str | None) -> bool:
+    return text is None or 0 < int(text[1:]) < 1 << 16
 
 
 def _is_loopback(host: str) -> bool:
@@ -188,7 +192,7 @@ def _is_loopback(host: str) -> bool:
 def _template(text: str) -> str:
     try:
         parts = [(field, spec or conversion) for _, field, spec, conversion in string.Formatter().parse(text)]
-        name = text.format(directory_id="d-0", user_name="u", user_id="u-0")
+        name = text.format(directory_id="d-" + 20 * "0", user_name=64 * "u", user_id="u-" + 30 * "0")
     except (ValueError, KeyError, IndexError, AttributeError):
         parts, name = [(None, "unreadable")], ""
     fields = {field for field, _ in parts if field is not None}

@@ -134,6 +134,10 @@ class Deployment:
         value: dict[str, Any] = json.loads(self._kms.get_secret_value(request).body.secret_data)
         return value
 
+    def has_secret(self, name: str) -> bool:
+        """Tell whether there is a secret for a user."""
+        return self.secret_name(name) in self.cloud.kms.secret_names()
+
     def tags(self, name: str) -> dict[str, str]:
         request = kms.DescribeSecretRequest(secret_name=self.secret_name(name), fetch_tags="true")
         return {tag.tag_key: tag.tag_value for tag in self._kms.describe_secret(request).body.tags.tag}
