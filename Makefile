@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two test processes by default; the loopback cloud's tests mostly wait for sockets.
 JOBS ?= 2
 
-.PHONY: demo test lint types layers unit cloud lock clean
+.PHONY: demo test lint types layers unit fuzz cloud lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m tests.demo
@@ -23,6 +23,11 @@ layers: .venv/ready
 
 unit: .venv/ready .venv-reader/ready
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term-missing:skip-covered
+
+# The property tests with examples that nobody has tried; what they find becomes a test of its own.
+fuzz: .venv/ready
+	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -n $(JOBS) tests/unit/test_events_properties.py tests/wire/test_garbage.py \
+	  tests/unit/test_history.py tests/unit/test_password.py tests/unit/test_settings.py
 
 # A loopback cloud to point one's own scripts at; it prints the environment to export.
 cloud: .venv/ready

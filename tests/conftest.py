@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import darabonba.core
 import pytest
+from hypothesis import settings
 
 from tests.deployment import Deployment
 from tests.localcloud.server import LocalCloud
+
+# `make test` tries the same examples every time: its verdict on a change must not depend on luck. `make fuzz` searches.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("search", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
