@@ -233,7 +233,7 @@ def make_safe(clock: Clock) -> None:
     sessions = darabonba.core.DaraCore._sessions  # noqa: SLF001 - there is no public way to give a client its session
     for key, session in list(sessions.items()):
         if not isinstance(session, _StraightSession) or session.idle(clock.now()):
-            del sessions[key]
+            sessions.pop(key, None)  # another thread of this process may have been first
     # darabonba: DEBUG=sdk prints the query, the Authorization header and the security token, by a handler of its own.
     # urllib3: its debug log has every URL, and warns about broken headers with the URL.
     for name in ("darabonba-core", "urllib3", "requests"):
