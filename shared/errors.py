@@ -29,7 +29,11 @@
     │   └── TooManyAttempts           six claims on one rotation failed; terminal
     ├── RotationsFailed               a batch in which at least one request failed, naming each
     ├── UnexpectedFailure             a bug in this program
-    └── DispatchError                 a rotation could not be handed on
+    └── DispatchError                 a rotation could not be handed on to the function that carries it out
+        ├── DispatchDenied            RAM or the credentials; terminal until they change
+        ├── DispatchRefused           Function Compute refuses the call itself (no such function); terminal
+        ├── DispatchUnavailable       throttled, down or unanswered; whether it was accepted is not known
+        └── DispatchesFailed          a fan-out in which at least one failed, naming who was dispatched and who not
 
 Each class has a machine `reason` and says whether a redelivery may help (`retryable`). Each message says what happened,
 to whom, what is known to be unchanged, and what to do. No message ever contains a password, a credential, or text from
@@ -297,4 +301,35 @@ class DispatchError(RotatorError):
     """A rotation could not be handed on to the rotating function."""
 
     reason = "dispatch"
+    unchanged = "It was not handed on."
+
+
+class DispatchDenied(DispatchError):
+    """RAM or the credentials do not allow the rotating function to be invoked."""
+
+    reason = "dispatch-denied"
+    cure = "Attach functions/scan_expiring/policy.json to the role of the function that dispatches."
+
+
+class DispatchRefused(DispatchError):
+    """Function Compute refuses the call itself: no such function or qualifier, or an answer that is none of its own."""
+
+    reason = "dispatch-refused"
+    cure = "Check ROTATION_FUNCTION and ROTATION_ENDPOINT, and that the function is deployed in this region."
+
+
+class DispatchUnavailable(DispatchError):
+    """Function Compute is throttling, down, unreachable or unreadable; it may have accepted the call all the same."""
+
+    reason = "dispatch-unavailable"
     retryable = True
+    unchanged = "Whether it was handed on is not known."
+    cure = "Dispatch again: the same task id is accepted once. If it persists, check ROTATION_ENDPOINT."
+
+
+class DispatchesFailed(DispatchError):
+    """At least one dispatch of a fan-out failed; the others were made all the same."""
+
+    reason = "dispatches-failed"
+    unchanged = ""
+    cure = "Run the scan again when the cause is mended: whoever was dispatched is not dispatched twice."

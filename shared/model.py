@@ -18,6 +18,7 @@ UserName = NewType("UserName", str)
 SecretName = NewType("SecretName", str)
 VersionId = NewType("VersionId", str)
 RequestId = NewType("RequestId", str)
+TaskId = NewType("TaskId", str)  # of an asynchronous task: Function Compute accepts one once
 
 CURRENT = "ACSCurrent"  # the stage that readers of a secret get (KMS: overview of generic secrets)
 
@@ -153,6 +154,19 @@ class ResetRequest:
     force: bool = False  # two more claims than TooManyAttempts allows; bypasses nothing else
     directory_id: DirectoryId | None = None  # what the event claims; None: it does not say
     origins: tuple[Origin, ...] = ()  # every event merged into this request
+
+
+@dataclass(frozen=True)
+class RotationTarget:
+    """The function that rotations are handed on to: of FC 3.0, or within a service of FC 2.0."""
+
+    name: str
+    qualifier: str | None = None  # a version or an alias; None: LATEST
+    service: str | None = None  # None: FC 3.0, which has no services
+
+    def __str__(self) -> str:
+        alias = f".{self.qualifier}" if self.qualifier else ""
+        return f"{self.name}{alias}" if self.service is None else f"{self.service}{alias}/{self.name}"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from shared.model import (
     Password,
     RequestId,
     ResetReceipt,
+    ResetRequest,
     SecretName,
     SecretValue,
+    TaskId,
     User,
     UserRef,
     Version,
@@ -88,3 +90,14 @@ class SecretStore(Protocol):
 
     def tags(self, secret: SecretName) -> Mapping[str, str]:
         """Return the secret's tags. Raises SecretNotFound."""
+
+
+class Dispatcher(Protocol):
+    """Function Compute, as far as it carries out rotations for others: asynchronously, and once for each task id."""
+
+    def dispatch(self, request: ResetRequest, task_id: TaskId) -> bool:
+        """Hand a rotation on to the rotating function, asynchronously.
+
+        True: accepted now; False: this task id was accepted before. May be called again with the same arguments.
+        Raises DispatchDenied, DispatchRefused (terminal), DispatchUnavailable (retryable; outcome unknown).
+        """
