@@ -32,6 +32,12 @@ class Clock:
     def __init__(self) -> None:
         self._shift = timedelta()
         self._lock = threading.Lock()
+        self._told: list[Callable[[], object]] = []
+
+    @property
+    def shifted(self) -> timedelta:
+        """How far the cloud's time is ahead of real time."""
+        return self._shift
 
     def now(self) -> datetime:
         """Return the cloud's time, in UTC, with microseconds."""
@@ -41,6 +47,12 @@ class Clock:
         """Move the cloud's time forward (or back, if negative) by `seconds`."""
         with self._lock:
             self._shift += timedelta(seconds=seconds)
+        for each in list(self._told):
+            each()
+
+    def watch(self, told: Callable[[], object]) -> None:
+        """Call this after every shift, in the thread that shifts."""
+        self._told.append(told)
 
 
 @dataclass(frozen=True)
