@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -67,6 +68,13 @@ _DENIED = (
     "InvalidTimeStamp",
 )
 _CONFLICT = "OperationConflict"  # with a task that is under way: it passes
+OPT_IN = ("password-rotation", "enabled")  # the tag of users whom ONBOARD=tagged selects
+PAGE = 100  # ListUsers: the most at a time
+
+
+class _WireTag(msgspec.Struct, rename="pascal"):
+    key: str
+    value: str
 
 
 class _WireUser(msgspec.Struct, rename="pascal"):
@@ -75,6 +83,7 @@ class _WireUser(msgspec.Struct, rename="pascal"):
     status: str
     provision_type: str = "Manual"
     create_time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    tags: list[_WireTag] = []
 
 
 class _UserAnswer(msgspec.Struct, rename="pascal"):
@@ -86,8 +95,21 @@ class _UsersAnswer(msgspec.Struct, rename="pascal"):
     total_counts: int  # always there; without it the SDK's model turns an empty answer into an empty list
 
 
+class _UsersPage(_UsersAnswer, rename="pascal"):
+    is_truncated: bool
+    next_token: str = ""  # may be there without IsTruncated, and then means nothing
+
+
 class _ProviderAnswer(msgspec.Struct, rename="pascal"):
     request_id: str
+
+
+class _WirePolicy(msgspec.Struct, rename="pascal"):
+    max_password_age: Annotated[int, msgspec.Meta(ge=1, le=10_000)]  # days; 1 to 120 are documented
+
+
+class _PolicyAnswer(msgspec.Struct, rename="pascal"):
+    password_policy: _WirePolicy
 
 
 class CloudSsoDirectory:
@@ -105,15 +127,7 @@ class CloudSsoDirectory:
 
     def find(self, ref: UserRef) -> User:
         """See Directory."""
-        wire = self._by_id(ref) if ref.name is None else self._by_name(ref, ref.name)
-        return User(
-            directory_id=self._id,
-            id=UserId(wire.user_id),
-            name=UserName(wire.user_name),
-            enabled=wire.status == "Enabled",
-            synchronized=wire.provision_type == "Synchronized",
-            created=wire.create_time,
-        )
+        return self._user(self._by_id(ref) if ref.name is None else self._by_name(ref, ref.name))
 
     def reset(self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime) -> ResetReceipt:
         """See Directory."""
@@ -128,19 +142,70 @@ class CloudSsoDirectory:
 
     def check_resettable(self, user: User) -> None:
         """See Directory."""
-        request = models.GetExternalSAMLIdentityProviderRequest(directory_id=self._id)
-        answer = self._read(lambda: self._reads.get_external_samlidentity_provider_with_options(request, _options()))
-        if isinstance(answer, Failure):
-            raise _unreadable(answer, "GetExternalSAMLIdentityProvider", f"directory {quoted(self._id)}")
-        found = openapi.shaped(answer, _ProviderAnswer)
-        if isinstance(found, openapi.Unreadable):
-            message = f"CloudSSO's answer to GetExternalSAMLIdentityProvider cannot be read: {found.what}."
-            raise DirectoryUnavailable(message)
-        provider = getattr(answer.body, "samlidentity_provider_configuration", None)
-        if getattr(provider, "ssostatus", None) == "Enabled":
+        if self.sso_enabled():
             message = f"Directory {quoted(self._id)} has SSO logon enabled: CloudSSO resets no passwords then."
             cure = f"Change the password of user {quoted(user.name)} at the identity provider, or disable SSO logon."
             raise ResetNotAllowed(message, cure=cure)
+
+    def sso_enabled(self) -> bool:
+        """See Directory."""
+        request = models.GetExternalSAMLIdentityProviderRequest(directory_id=self._id)
+        answer = self._read(lambda: self._reads.get_external_samlidentity_provider_with_options(request, _options()))
+        self._told(answer, _ProviderAnswer, "GetExternalSAMLIdentityProvider")
+        provider = getattr(answer.body, "samlidentity_provider_configuration", None)
+        return getattr(provider, "ssostatus", None) == "Enabled"
+
+    def max_password_age(self) -> timedelta:
+        """See Directory."""
+        request = models.GetPasswordPolicyRequest(directory_id=self._id)
+        answer = self._read(lambda: self._reads.get_password_policy_with_options(request, _options()))
+        return timedelta(days=self._told(answer, _PolicyAnswer, "GetPasswordPolicy").password_policy.max_password_age)
+
+    def users(self) -> Iterator[User]:
+        """See Directory."""
+        seen, least, token, shown = 0, None, "", set[str]()
+        while True:
+            page = self._page(token)
+            yield from map(self._user, page.users)
+            seen += len(page.users)
+            # The fewest that there were at any time: who was created or deleted meanwhile may be seen, or not.
+            least = page.total_counts if least is None else min(least, page.total_counts)
+            if not page.is_truncated:
+                break
+            shown.add(token)
+            token = page.next_token
+            if token in shown:  # none at all, or one that has led here before
+                message = (
+                    "CloudSSO's answers to ListUsers lead round in circles: a page is said to be followed by itself."
+                )
+                raise DirectoryUnavailable(message)
+        if seen < least:
+            message = f"CloudSSO listed {seen} of at least {least} users."
+            raise DirectoryUnavailable(message)  # to decide on part of them would let the others expire
+
+    def _page(self, token: str) -> _UsersPage:
+        request = models.ListUsersRequest(directory_id=self._id, max_results=PAGE, next_token=token or None)
+        answer = self._read(lambda: self._reads.list_users_with_options(request, _options()))
+        return self._told(answer, _UsersPage, "ListUsers")
+
+    def _told(self, answer: Any, shape: type[openapi.Shape], action: str) -> openapi.Shape:  # noqa: ANN401 - the SDK is untyped
+        """Return what an answer about the directory says."""
+        if isinstance(answer, Failure):
+            if answer.code == "EntityNotExists.Directory":
+                raise self._no_directory(answer)
+            raise _unreadable(answer, action, f"directory {quoted(self._id)}")
+        return _readable(answer, shape, action)
+
+    def _user(self, wire: _WireUser) -> User:
+        return User(
+            directory_id=self._id,
+            id=UserId(wire.user_id),
+            name=UserName(wire.user_name),
+            enabled=wire.status == "Enabled",
+            synchronized=wire.provision_type == "Synchronized",
+            created=wire.create_time,
+            opted_in=OPT_IN in [(tag.key, tag.value) for tag in wire.tags],
+        )
 
     def _by_id(self, ref: UserRef) -> _WireUser:
         request = models.GetUserRequest(directory_id=self._id, user_id=ref.id)
@@ -166,11 +231,7 @@ class CloudSsoDirectory:
             if answer.code.startswith("EntityNotExists"):
                 raise self._not_found(ref, answer)
             raise _unreadable(answer, action, f"user {quoted(ref)}")
-        found = openapi.shaped(answer, shape)
-        if isinstance(found, openapi.Unreadable):
-            message = f"CloudSSO's answer to {action} cannot be read: {found.what}."
-            raise DirectoryUnavailable(message)
-        return found
+        return _readable(answer, shape, action)
 
     def _reset(self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime) -> Any:  # noqa: ANN401 - the SDK is untyped
         pause = FIRST_PAUSE
@@ -249,13 +310,24 @@ class CloudSsoDirectory:
 
     def _not_found(self, ref: UserRef, failure: Failure | None) -> UserNotFound | SettingsError:
         if failure is not None and failure.code == "EntityNotExists.Directory":
-            message = f"There is no directory {quoted(self._id)} ({failure})."
-            return SettingsError(message, cure="Correct CLOUDSSO_DIRECTORY_ID and CLOUDSSO_REGION.")
+            return self._no_directory(failure)
         return UserNotFound(f"Directory {quoted(self._id)} has no user {quoted(ref)}.")
+
+    def _no_directory(self, failure: Failure) -> SettingsError:
+        message = f"There is no directory {quoted(self._id)} ({failure})."
+        return SettingsError(message, cure="Correct CLOUDSSO_DIRECTORY_ID and CLOUDSSO_REGION.")
 
 
 def _options() -> Any:  # noqa: ANN401 - the SDK is untyped
     return openapi.runtime()
+
+
+def _readable(answer: Any, shape: type[openapi.Shape], action: str) -> openapi.Shape:  # noqa: ANN401 - the SDK is untyped
+    found = openapi.shaped(answer, shape)
+    if isinstance(found, openapi.Unreadable):
+        message = f"CloudSSO's answer to {action} cannot be read: {found.what}."
+        raise DirectoryUnavailable(message)
+    return found
 
 
 def _receipt(answer: object, candidate: Password | None) -> ResetReceipt | None:

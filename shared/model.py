@@ -129,6 +129,7 @@ class User:
     enabled: bool
     synchronized: bool  # provisioned by SCIM
     created: datetime | None = None  # CloudSSO's own clock, whole seconds; None: it did not say
+    opted_in: bool = False  # has the tag `password-rotation=enabled`
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,15 @@ class RotationTarget:
     def __str__(self) -> str:
         alias = f".{self.qualifier}" if self.qualifier else ""
         return f"{self.name}{alias}" if self.service is None else f"{self.service}{alias}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Managed:
+    """A secret of this program's, as a listing of all secrets shows it."""
+
+    secret: SecretName
+    rotated_at: datetime | None  # by its tag, which is a hint; None: never published, or not known to be
+    in_deletion: bool = False  # waits for its deletion, or for somebody to restore it
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.model import (
+    DirectoryId,
+    Managed,
     Password,
     RequestId,
     ResetReceipt,
@@ -56,6 +58,24 @@ class Directory(Protocol):
         Raises ResetNotAllowed with the reason, DirectoryDenied, DirectoryUnavailable.
         """
 
+    def sso_enabled(self) -> bool:
+        """Tell whether SSO logon is enabled, in which case CloudSSO resets nobody's password.
+
+        One call. Raises DirectoryDenied, DirectoryUnavailable.
+        """
+
+    def max_password_age(self) -> timedelta:
+        """Return how long a password lives before CloudSSO refuses it.
+
+        One call. Raises DirectoryDenied, DirectoryUnavailable.
+        """
+
+    def users(self) -> Iterator[User]:
+        """Yield every user, of whatever status, a hundred a call; nobody who is there throughout is left out.
+
+        Raises DirectoryDenied, DirectoryUnavailable: whoever has not seen the iterator end does not know all users.
+        """
+
 
 class SecretStore(Protocol):
     """KMS Secrets Manager: secrets whose versions are written once and never changed.
@@ -90,6 +110,14 @@ class SecretStore(Protocol):
 
     def tags(self, secret: SecretName) -> Mapping[str, str]:
         """Return the secret's tags. Raises SecretNotFound."""
+
+    def managed(self, directory_id: DirectoryId) -> Iterator[Managed]:
+        """Yield every secret that this program's tags say it keeps for the directory, a hundred secrets a call.
+
+        A secret may be yielded again, and the last word about it counts: a listing that others changed is repeated.
+        One that is created, or deleted, meanwhile may be missed. Raises SecretStoreUnavailable if the listing did not
+        come to rest: whoever has not seen the iterator end does not know all secrets.
+        """
 
 
 class Dispatcher(Protocol):
