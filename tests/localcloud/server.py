@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, final
@@ -12,6 +13,12 @@ from starlette.routing import Route
 from tests.localcloud.api import Clock
 from tests.localcloud.cloudsso.passwords import SignIn
 from tests.localcloud.cloudsso.service import CloudSSO
+from tests.localcloud.fc.api2 import Api2
+from tests.localcloud.fc.api3 import Api3
+from tests.localcloud.fc.entrance import Entrance
+from tests.localcloud.fc.operation import Api, Place
+from tests.localcloud.fc.service import FunctionCompute
+from tests.localcloud.fc.signature import Fc2Verifier
 from tests.localcloud.gateway.app import Gateway, Product
 from tests.localcloud.gateway.calls import Calls
 from tests.localcloud.gateway.control import control_mount, new_token
@@ -26,6 +33,7 @@ from tests.localcloud.switches import Switches
 ACCOUNT_ID = "1510000000000001"
 DIRECTORY_REGION = "cn-shanghai"
 KMS_REGION = "cn-hangzhou"
+FC_REGION = "cn-hangzhou"
 TOKEN_SECONDS = 36 * 3600.0  # longer than any test or demo; Ram.expire() ends a key earlier
 ADMIN_POLICY = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
@@ -55,7 +63,8 @@ class LocalCloud:
         self.kms = Kms(self.clock, lambda: self.switches, self._store)
         self.ram = Ram()
         products = [Product(self.cloudsso, DIRECTORY_REGION), Product(self.kms, KMS_REGION)]
-        self._gateway = Gateway(products, self.ram, self._store)
+        self._gateway = Gateway(products, self.ram, self._store, self._cloud_time)
+        self.fc = FunctionCompute(Place(FC_REGION, ACCOUNT_ID))
         self.admin = self.role("admin", ADMIN_POLICY)
 
     def __enter__(self) -> LocalCloud:
@@ -94,7 +103,12 @@ class LocalCloud:
 
     def start(self) -> None:
         """Bind the ports and serve."""
-        routes = [control_mount(self, self.control_token), Route("/{path:path}", self._gateway)]
+        routes = [
+            control_mount(self, self.control_token),
+            Route("/2023-03-30/{path:path}", self._entrance(Api3(self._gateway.verifier))),
+            Route("/2016-08-15/{path:path}", self._entrance(Api2(Fc2Verifier(self.ram, time.time, self._cloud_time)))),
+            Route("/{path:path}", self._gateway),
+        ]
         self._listener = Listener(Starlette(routes=routes), self._port, server_context() if self._tls else None)
         self._gateway.hosts = frozenset(self._listener.endpoints)
         self._listener.start()
@@ -121,3 +135,9 @@ class LocalCloud:
     def release_late(self) -> int:
         """Let the effects of every late call happen; return how many there were."""
         return self._gateway.late.release()
+
+    def _entrance(self, api: Api) -> Entrance:
+        return Entrance(api, self.fc, self._gateway, lambda: self.switches)
+
+    def _cloud_time(self) -> float:
+        return self.clock.now().timestamp()

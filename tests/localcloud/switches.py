@@ -58,3 +58,7 @@ class Switches:
     data_type_counts: bool = False
     # KMS: what becomes of UpdateSecretVersionStage when RemoveFromVersion does not carry the stage?
     wrong_remove_from: Literal["refused", "ignored"] = "refused"
+    # FC: the code of an asynchronous task id that was used before; the status is documented.
+    task_exists: Literal[
+        "409 StatefulAsyncInvocationAlreadyExists", "409 AsyncTaskAlreadyExists", "409 TaskAlreadyExists"
+    ] = "409 StatefulAsyncInvocationAlreadyExists"

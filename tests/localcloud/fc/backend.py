@@ -107,7 +107,7 @@ class Backend(Protocol):
     """
 
     def invoke(self, target: Target, payload: bytes) -> Result:
-        """Run a function and return what it ended with, also when it raised. `throttled` if no instance is to be had."""
+        """Run a function and return what it ended with, also when it raised. `throttled` if no instance is free."""
 
     def invoke_async(self, target: Target, payload: bytes, task_id: str | None) -> str:
         """Put an invocation into the function's queue, and return its request id.
@@ -145,12 +145,13 @@ def throttled(message: str = "Request was throttled: the function's concurrency 
     return ApiError(429, "ResourceThrottled", message)
 
 
-def task_exists(task_id: str) -> ApiError:
-    """Return the refusal of a task id that was used before.
+class TaskExistsError(ApiError):
+    """The task id was used before: 409 ("Task deduplication" page), under the code that the switch says."""
 
-    409 is documented ("Task deduplication" page); the code is that of FC 2.0, as Alibaba Cloud's own sample reads it.
-    """
-    return ApiError(409, "StatefulAsyncInvocationAlreadyExists", f"the async task '{task_id}' already exists")
+
+def task_exists(task_id: str) -> TaskExistsError:
+    """Return the refusal of a task id that was used before, as Alibaba Cloud's own FC 2.0 sample reads it."""
+    return TaskExistsError(409, "StatefulAsyncInvocationAlreadyExists", f"the async task '{task_id}' already exists")
 
 
 def task_not_found(task_id: str) -> ApiError:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
+import time
 import traceback
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
 from tests.localcloud.api import Action, ApiError, Call, Service
-from tests.localcloud.gateway import effects, wire
+from tests.localcloud.gateway import wire
 from tests.localcloud.gateway.calls import CallRecord, Calls
 from tests.localcloud.gateway.exchange import Exchange
-from tests.localcloud.gateway.faults import Faults, Hook, Strike
+from tests.localcloud.gateway.faults import Faults
 from tests.localcloud.gateway.late import LateCalls
 from tests.localcloud.gateway.signature import Verifier
+from tests.localcloud.gateway.struck import StruckCall
 from tests.localcloud.gateway.wire import Answer
 from tests.localcloud.ram.service import Key, Ram
 from tests.localcloud.state import CallStore
@@ -36,19 +37,40 @@ class Product:
 
 @dataclass(frozen=True)
 class Admitted:
-    """A call whose signature was right, of an action that exists."""
+    """A call whose signature was right, of an action that exists (struck.Work)."""
 
+    gateway: Gateway
     key: Key
     product: Product
     name: str
     action: Action
     call: Call
+    host: str
+
+    @property
+    def service(self) -> str:
+        return self.product.service.code
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        return self.call.params
+
+    async def apply(self, record: CallRecord) -> Answer:
+        return self.gateway.apply(self, record)
+
+    def apply_late(self, record: CallRecord) -> Answer:
+        return self.gateway.apply(self, record)
+
+    def refused(self, refusal: ApiError, request_id: str, headers: Mapping[str, str]) -> Answer:
+        return wire.refused(refusal, request_id, self.host, headers)
 
 
 class Gateway:
     """The ASGI application of all products; which one a request is for, its API version says."""
 
-    def __init__(self, products: Iterable[Product], ram: Ram, store: CallStore) -> None:
+    def __init__(
+        self, products: Iterable[Product], ram: Ram, store: CallStore, cloud_time: Callable[[], float] = time.time
+    ) -> None:
         self.hosts: Collection[str] = ()  # the endpoints, once they are known
         self.ram = ram
         self.faults = Faults()
@@ -57,7 +79,7 @@ class Gateway:
         self.defects: list[str] = []
         self.lock = threading.RLock()  # services are plain state machines: one call at a time, from whichever thread
         self._products = {product.service.version: product for product in products}
-        self._verifier = Verifier(ram)
+        self.verifier = Verifier(ram, cloud_time=cloud_time)
         self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,11 +96,11 @@ class Gateway:
             host = exchange.request.headers.get("host", "")
             answer = wire.refused(refusal, request_id, host)
         else:
-            await _StruckCall(self, exchange, record, admitted).run()
+            await StruckCall(self, exchange, record, admitted).run()
             return
         await exchange.answer(answer)
 
-    def apply(self, admitted: Admitted, record: CallRecord, host: str) -> Answer:
+    def apply(self, admitted: Admitted, record: CallRecord) -> Answer:
         """Authorize a call and let the service do it; what it wrote is durable when this returns."""
         with self.lock:
             try:
@@ -86,9 +108,9 @@ class Gateway:
                     self._authorize(admitted)
                     result = admitted.action.handle(admitted.call)
             except ApiError as refusal:
-                return wire.refused(refusal, record.request_id, host)
+                return admitted.refused(refusal, record.request_id, {})
             except Exception as defect:  # noqa: BLE001 - a defect of the cloud itself: answered as one, raised at its end
-                return wire.refused(self.defect(defect), record.request_id, host)
+                return admitted.refused(self.defect(defect), record.request_id, {})
             self.calls.update(record, applied=True)
             return wire.answered(result, record.request_id)
 
@@ -107,18 +129,18 @@ class Gateway:
 
     def _admitted(self, exchange: Exchange, record: CallRecord) -> Admitted:
         request = exchange.request
-        self._check_host(request.headers.get("host", ""))
+        self.check_host(request.headers.get("host", ""))
         wire.check_form(request, self._products)
-        key = self._verifier.verify(request)
+        key = self.verifier.verify(request)
         self.calls.update(record, role=key.role.name)
         product = self._products[request.version]
         action = product.service.actions.get(request.action)
         if action is None:
             raise wire.no_such_action()
         call = Call(request.action, request.params, product.region, key.role.account_id)
-        return Admitted(key, product, request.action, action, call)
+        return Admitted(self, key, product, request.action, action, call, request.headers["host"])
 
-    def _check_host(self, host: str) -> None:
+    def check_host(self, host: str) -> None:
         """Hold the client to the literal endpoint, which is what it signs: a scheme or path in it is a client's bug."""
         if host not in self.hosts:
             message = f"The host is not an endpoint of this cloud: {', '.join(sorted(self.hosts))}."
@@ -126,68 +148,4 @@ class Gateway:
 
     def _authorize(self, admitted: Admitted) -> None:
         action, call = admitted.action, admitted.call
-        service = admitted.product.service.code
-        self.ram.authorize(admitted.key, service, admitted.name, action.resources(call), action.also(call))
-
-
-class _StruckCall:
-    """One admitted call on its way, as the effects of faults see it (effects.Struck)."""
-
-    def __init__(self, gateway: Gateway, exchange: Exchange, record: CallRecord, admitted: Admitted) -> None:
-        self.service = admitted.product.service.code
-        self._gateway = gateway
-        self._exchange = exchange
-        self._record = record
-        self._admitted = admitted
-        self._host = exchange.request.headers["host"]
-        self._strike = gateway.faults.take(admitted.name, admitted.call.params)
-
-    async def run(self) -> None:
-        strike: Strike = self._strike
-        try:
-            await _in_threads(strike.before)
-            if strike.fault is None:
-                await self.answer(await self.apply())
-            else:
-                self._gateway.calls.update(self._record, fault=strike.fault.kind)
-                await effects.strike(strike.fault, self)
-        except Exception as defect:  # noqa: BLE001 - a hook's failure must end the test, not the server
-            failure = self._gateway.defect(defect)
-        else:
-            return
-        await self.refuse(failure, {})
-
-    async def apply(self) -> Answer:
-        answer = self._apply_now()
-        await _in_threads(self._strike.after)
-        return answer
-
-    def apply_late(self, seconds: float) -> None:
-        release = self._gateway.late.add(self._apply_now)
-        if seconds:
-            asyncio.get_running_loop().call_later(seconds, release)
-
-    async def refuse(self, refusal: ApiError, headers: dict[str, str]) -> None:
-        await self.answer(wire.refused(refusal, self._record.request_id, self._host, headers))
-
-    async def answer(self, answer: Answer) -> None:
-        self._gateway.calls.update(self._record, status=answer.status, code=answer.code)
-        await self._exchange.answer(answer)
-
-    async def cut(self, answer: Answer, keep: int) -> None:
-        await self._exchange.cut(answer, keep)
-
-    async def drop(self) -> None:
-        await self._exchange.drop()
-
-    async def pause(self, seconds: float | None) -> None:
-        await self._exchange.pause(seconds)
-
-    def _apply_now(self) -> Answer:
-        return self._gateway.apply(self._admitted, self._record, self._host)
-
-
-async def _in_threads(hooks: Iterable[Hook]) -> None:
-    """Run hooks off the event loop: a hook may call the cloud and wait for the answer."""
-    for hook in hooks:
-        await asyncio.to_thread(hook)
+        self.ram.authorize(admitted.key, admitted.service, admitted.name, action.resources(call), action.also(call))

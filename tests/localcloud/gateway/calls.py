@@ -51,7 +51,10 @@ class Calls:
     def open(self, request: HttpRequest, request_id: str) -> CallRecord:
         """Log a call that has arrived."""
         in_url = tuple(name for name, _ in request.query)
-        record = CallRecord(request_id, request.version, request.action, redacted(request.params), in_url)
+        return self.add(CallRecord(request_id, request.version, request.action, redacted(request.params), in_url))
+
+    def add(self, record: CallRecord) -> CallRecord:
+        """Log a call that has arrived, of an API that names its actions otherwise."""
         with self._changed:
             self._records.append(record)
             self._changed.notify_all()

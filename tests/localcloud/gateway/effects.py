@@ -14,6 +14,7 @@ _THROTTLING = {
     # KMS: "Common error codes" page. CloudSSO: the official Terraform provider retries what contains "Throttling".
     "kms": ("Rejected.Throttling", "QPS Limit Exceeded"),
     "cloudsso": ("Throttling.User", "Request was denied due to user flow control."),
+    "fc": ("ResourceThrottled", "Request was throttled."),  # FC: error code pages
 }
 _BAD_GATEWAY = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>Bad Gateway</body>\r\n</html>\r\n"
 

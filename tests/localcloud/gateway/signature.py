@@ -38,10 +38,12 @@ class Keys(Protocol):
 class Verifier:
     """Tells whose request it is, or refuses it; a nonce counts as used only once its signature was right."""
 
-    def __init__(self, keys: Keys, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, keys: Keys, now: Callable[[], float] = time.time, cloud_time: Callable[[], float] | None = None
+    ) -> None:
         self._keys = keys
         self._now = now  # the clients' time: their clocks do not shift with the cloud's
-        self._freshness = Freshness(now)
+        self._freshness = Freshness(now, cloud_time or now)  # functions live by the cloud's time
 
     def verify(self, request: HttpRequest) -> Key:
         """Return the key that signed the request."""
