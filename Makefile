@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two test processes by default; the loopback cloud's tests mostly wait for sockets.
 JOBS ?= 2
 
-.PHONY: demo test lint types layers unit fuzz cloud lock clean
+.PHONY: demo test lint types layers unit fuzz cloud stack lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m tests.demo
@@ -32,6 +32,10 @@ fuzz: .venv/ready
 # A loopback cloud to point one's own scripts at; it prints the environment to export.
 cloud: .venv/ready
 	@$(BIN)/python -m tests.localcloud
+
+# deploy/stack.json anew, from s.yaml and the functions' policies; a test asks for it when they have changed.
+stack: .venv/ready
+	$(BIN)/python -m deploy.stack
 
 .venv/ready: requirements.txt tests/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "cloudsso-rotator needs Python 3.10 or later: make PYTHON=python3.12")'
