@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import SettingsError
-from shared.model import Endpoint, Exemption, PasswordSource, Reason, ResetRequest, UserName, UserRef
-from shared.settings import CLOUDSSO_REGIONS, RequireReset, Settings, Synchronized
+from shared.model import Endpoint, Exemption, PasswordSource, Reason, ResetRequest, RotationTarget, UserName, UserRef
+from shared.settings import Onboard, RequireReset, ScanSettings, Settings, Synchronized
+from shared.variables import CLOUDSSO_REGIONS
 from tests.fakes import NOON, user
 
 LEAST = {"CLOUDSSO_DIRECTORY_ID": "d-00fc2p61loop", "CLOUDSSO_REGION": "cn-shanghai"}
@@ -23,6 +25,16 @@ def load(**changes: str) -> Settings:
 def refusal(**changes: str) -> str:
     with pytest.raises(SettingsError) as raised:
         load(**changes)
+    return str(raised.value)
+
+
+def load_scan(**changes: str) -> ScanSettings:
+    return ScanSettings.load({**LEAST, "ROTATION_FUNCTION": "rotate", **changes}, "cn-hangzhou")
+
+
+def scan_refusal(**changes: str) -> str:
+    with pytest.raises(SettingsError) as raised:
+        load_scan(**changes)
     return str(raised.value)
 
 
@@ -151,6 +163,75 @@ def test_a_request_may_choose_the_password_source() -> None:
     staged = load(PASSWORD_SOURCE="staged")
     assert staged.source(request) is PasswordSource.STAGED
     assert staged.source(replace(request, source=PasswordSource.CLOUDSSO)) is PasswordSource.CLOUDSSO
+
+
+# --------------------------------------------------------------------------------------------------------- the scan's
+
+
+def test_a_scan_must_be_told_which_function_rotates_and_the_rest_has_defaults() -> None:
+    assert "ROTATION_FUNCTION is not set" in scan_refusal(ROTATION_FUNCTION="")
+    settings = load_scan()
+    assert settings.rotation_function == RotationTarget("rotate")
+    assert settings.rotation_endpoint == Endpoint(None)
+    assert (settings.rotate_before_expiry, settings.spread) == (timedelta(days=14), timedelta(days=3))
+    assert (settings.scan_limit, settings.onboard, settings.max_parallel) == (100, Onboard.NONE, 8)
+
+
+def test_both_functions_read_alike_what_both_of_them_read() -> None:
+    both = {"PROTECTED_USERS": "root-*", "SYNCHRONIZED_USERS": "rotate", "SECRET_NAME_TEMPLATE": "x/{user_id}"}
+    rotating, scanning = load(**both), load_scan(**both)
+    assert vars(rotating).items() & vars(scanning).items() >= {
+        ("protected_users", ("root-*",)),
+        ("synchronized_users", Synchronized.ROTATE),
+        ("secret_name_template", "x/{user_id}"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("rotate", RotationTarget("rotate")),
+        ("rotate.LATEST", RotationTarget("rotate", "LATEST")),
+        ("_rotate-2.3", RotationTarget("_rotate-2", "3")),
+        ("team/rotate", RotationTarget("rotate", service="team")),
+        ("team.prod/rotate", RotationTarget("rotate", "prod", "team")),
+    ],
+)
+def test_a_rotation_function_is_of_fc_3_or_within_a_service_of_fc_2(text: str, target: RotationTarget) -> None:
+    assert load_scan(ROTATION_FUNCTION=text).rotation_function == target
+    assert str(target) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["1st", "a/b/c", "/b", "a/", "a.", "a.b.c", "a/b.c", "a b", "acs:fc:x", "ä", "x" * 129]
+)
+def test_a_rotation_function_of_no_known_form_is_refused(text: str) -> None:
+    assert "service[.qualifier]/function" in scan_refusal(ROTATION_FUNCTION=text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ROTATE_BEFORE_EXPIRY_DAYS", "0"),
+        ("ROTATE_BEFORE_EXPIRY_DAYS", "120"),
+        ("ROTATE_BEFORE_EXPIRY_DAYS", "1.5"),
+        ("SPREAD_DAYS", "-1"),
+        ("SPREAD_DAYS", "61"),
+        ("SCAN_LIMIT", "0"),
+        ("SCAN_LIMIT", "10001"),
+        ("SCAN_LIMIT", "1e3"),
+        ("ONBOARD", "everybody"),
+        ("ROTATION_ENDPOINT", "http://fc.example"),
+    ],
+)
+def test_a_setting_of_the_scan_that_makes_no_sense_is_refused_by_name(name: str, text: str) -> None:
+    assert name in scan_refusal(**{name: text})
+
+
+def test_users_are_onboarded_as_the_setting_says() -> None:
+    plain, tagged = user("alice"), replace(user("bob"), opted_in=True)
+    chosen = {each: [u.name for u in (plain, tagged) if each.selects(u)] for each in Onboard}
+    assert chosen == {Onboard.NONE: [], Onboard.TAGGED: ["bob"], Onboard.ALL: ["alice", "bob"]}
 
 
 @given(
