@@ -77,9 +77,9 @@ PARAMETERS: Json = {
 }
 
 
-def template() -> Json:
+def template(manifest: Path = MANIFEST) -> Json:
     """Return the template, from s.yaml and the policies beside the functions."""
-    functions = _functions()
+    functions = _functions(manifest)
     roles = {_id(f"{name}_role"): _role(name, props) for name, props in functions.items()}
     return {
         "ROSTemplateFormatVersion": "2015-09-01",
@@ -104,9 +104,9 @@ def text() -> str:
     return json.dumps(template(), indent=2) + "\n"
 
 
-def _functions() -> dict[str, Json]:
-    manifest = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
-    return {name: resource["props"] for name, resource in manifest["resources"].items()}
+def _functions(manifest: Path) -> dict[str, Json]:
+    resources = yaml.safe_load(manifest.read_text(encoding="utf-8"))["resources"]
+    return {name: resource["props"] for name, resource in resources.items()}
 
 
 def _role(name: str, props: Mapping[str, Any]) -> Json:

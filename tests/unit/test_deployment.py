@@ -1,4 +1,4 @@
-"""s.yaml, policy.json, requirements.txt and .fcignore as data: the tools that read them let nearly anything pass."""
+"""s.yaml, policy.json, the stack, requirements.txt and .fcignore as data: the tools that read them let much pass."""
 
 from __future__ import annotations
 
@@ -13,16 +13,25 @@ from typing import Any
 
 import pytest
 import yaml
+from croniter import croniter
 
+from deploy import stack
 from shared.bootstrap import RESERVE
 from shared.rotation import PUBLISH_BY
-from shared.settings import Settings
+from shared.settings import ScanSettings, Settings, SharedSettings
+from tests.stack import Stack, create
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = [path.parent.name for path in sorted(ROOT.glob("functions/*/index.py"))]
 DEPLOYMENT = yaml.safe_load((ROOT / "s.yaml").read_text(encoding="utf-8"))
 RESOURCES: dict[str, dict[str, Any]] = DEPLOYMENT["resources"]
 RESOURCE = pytest.mark.parametrize("name", RESOURCES)
+TRIGGERS = [(name, trigger) for name in RESOURCES for trigger in RESOURCES[name]["props"]["triggers"]]
+TRIGGER = pytest.mark.parametrize(
+    ("name", "trigger"), TRIGGERS, ids=[f"{name}/{one['triggerName']}" for name, one in TRIGGERS]
+)
+RULES = json.loads((ROOT / "functions" / "reset_password" / "rules.json").read_text(encoding="utf-8"))["Rules"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PINS = re.split(r"\n(?=\S)", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
 
 # Serverless Devs' component fc3 accepts any key, misspelt ones too: what it knows is listed here, and no more of it
@@ -48,9 +57,10 @@ PROPS: dict[str, Any] = {
         "logBeginRule": str,
     },
     "asyncInvokeConfig": {
+        "asyncTask": bool,
         "maxAsyncRetryAttempts": int,
         "maxAsyncEventAgeInSeconds": int,
-        "destinationConfig": {"onFailure": {"destination": str}},
+        "destinationConfig": {"onSuccess": {"destination": str}, "onFailure": {"destination": str}},
     },
     "concurrencyConfig": {"reservedConcurrency": int},
     "vpcConfig": {"vpcId": str, "vSwitchIds": list, "securityGroupId": str},
@@ -59,25 +69,69 @@ PROPS: dict[str, Any] = {
     "triggers": list,
 }
 REQUIRED = {"region", "functionName", "runtime", "code", "handler", "timeout", "role"}
-# Read, and left out of s.yaml by intent: endpoints are for tests and private networks, and a template that is changed
-# takes every user's secret for another; policy.json names the default one.
-DEPLOYED_FOR_PYTHON = {"PYTHONPATH"}
-ACTIONS = {
-    "cloudsso:GetUser",
-    "cloudsso:ListUsers",
-    "cloudsso:ResetUserPassword",
-    "cloudsso:GetExternalSAMLIdentityProvider",
-    "cloudsso:GetPasswordPolicy",
-    "kms:CreateSecret",
-    "kms:DescribeSecret",
-    "kms:ListSecretVersionIds",
-    "kms:PutSecretValue",
-    "kms:TagResource",
-    "kms:UpdateSecretVersionStage",
-    "kms:GenerateDataKey",
+TRIGGER_PROPS = {"triggerName": str, "triggerType": str, "description": str, "qualifier": str, "triggerConfig": dict}
+TIMER = {"cronExpression": str, "enable": bool, "payload": str}
+EVENTBRIDGE = {
+    "triggerEnable": bool,
+    "asyncInvocationType": bool,
+    "eventRuleFilterPattern": str,
+    "eventSourceConfig": {
+        "eventSourceType": str,
+        "eventSourceParameters": {"sourceMNSParameters": {"RegionId": str, "QueueName": str, "IsBase64Decode": bool}},
+    },
+    "eventSinkConfig": {"deliveryOption": {"mode": str, "eventSchema": str, "concurrency": int}},
+    "runOptions": {
+        "mode": str,
+        "errorsTolerance": str,
+        "retryStrategy": {"PushRetryStrategy": str},
+        "deadLetterQueue": {"Arn": str},
+        "batchWindow": {"CountBasedWindow": int, "TimeBasedWindow": int},
+    },
 }
-PLACEHOLDERS = {"ACCOUNT_ID", "CLOUDSSO_DIRECTORY_ID", "CLOUDSSO_REGION", "KMS_REGION", "KMS_KEY_ID"}
-_ARN = re.compile(r"acs:(cloudsso|kms):\$\{(CLOUDSSO|KMS)_REGION\}:\$\{ACCOUNT_ID\}:[a-z]+(/.+)?")
+EVENTBRIDGE_WAITS = 300  # seconds, for a function's answer
+# Set by s.yaml itself; every other variable is taken from the variable of its own name.
+FIXED = {
+    "PYTHONPATH": "/code/python",
+    "ROTATION_FUNCTION": "${resources.reset_password.props.functionName}",
+}
+DEPLOYED_FOR_PYTHON = {"PYTHONPATH"}
+GIVEN = {"CLOUDSSO_DIRECTORY_ID": "d-1", "CLOUDSSO_REGION": "cn-shanghai", "ROTATION_FUNCTION": "rotate"}
+SETTINGS: dict[str, type[SharedSettings]] = {"reset_password": Settings, "scan_expiring": ScanSettings}
+ACTIONS = {
+    "reset_password": {
+        "cloudsso:GetUser",
+        "cloudsso:ListUsers",
+        "cloudsso:ResetUserPassword",
+        "cloudsso:GetExternalSAMLIdentityProvider",
+        "cloudsso:GetPasswordPolicy",
+        "kms:CreateSecret",
+        "kms:DescribeSecret",
+        "kms:ListSecretVersionIds",
+        "kms:PutSecretValue",
+        "kms:TagResource",
+        "kms:UpdateSecretVersionStage",
+        "kms:GenerateDataKey",
+    },
+    "scan_expiring": {
+        "cloudsso:ListUsers",
+        "cloudsso:GetExternalSAMLIdentityProvider",
+        "cloudsso:GetPasswordPolicy",
+        "kms:ListSecrets",
+        "fc:InvokeFunction",
+    },
+}
+PLACEHOLDERS = {
+    "reset_password": {"ACCOUNT_ID", "CLOUDSSO_DIRECTORY_ID", "CLOUDSSO_REGION", "KMS_REGION", "KMS_KEY_ID"},
+    "scan_expiring": {
+        "ACCOUNT_ID",
+        "CLOUDSSO_DIRECTORY_ID",
+        "CLOUDSSO_REGION",
+        "FC_REGION",
+        "KMS_REGION",
+        "ROTATOR_NAME",
+    },
+}
+_ARN = re.compile(r"acs:(cloudsso|kms|fc):\$\{(CLOUDSSO|KMS|FC)_REGION\}:\$\{ACCOUNT_ID\}:[a-z]+(/.+)?")
 
 
 def props(name: str) -> dict[str, Any]:
@@ -150,11 +204,20 @@ def test_a_misspelt_key_or_a_wrong_type_would_be_found(wrong: dict[str, Any]) ->
 
 
 @RESOURCE
-def test_the_runtime_and_its_limits_suit_a_rotation(name: str) -> None:
+def test_the_runtime_is_one_that_carries_the_credentials_in_its_context(name: str) -> None:
     assert props(name)["runtime"] == "python3.10"
-    assert props(name)["timeout"] == 280
-    assert props(name)["timeout"] >= (PUBLISH_BY + RESERVE).total_seconds() >= 60
     assert props(name)["instanceLifecycleConfig"]["initializer"]["timeout"] <= 300
+
+
+def test_a_rotation_has_the_time_that_it_needs_and_eventbridge_waits_for_it() -> None:
+    timeout = props("reset_password")["timeout"]
+    assert timeout >= (PUBLISH_BY + RESERVE).total_seconds() >= 60
+    assert timeout < EVENTBRIDGE_WAITS
+
+
+def test_a_scan_is_asynchronous_and_has_minutes() -> None:
+    assert 600 <= props("scan_expiring")["timeout"] <= 86400
+    assert [one["triggerType"] for one in props("scan_expiring")["triggers"]] == ["timer"]
 
 
 @RESOURCE
@@ -179,18 +242,17 @@ def test_handler_and_initializer_exist(name: str) -> None:
 
 @RESOURCE
 def test_the_environment_holds_what_the_settings_read_and_nothing_else(name: str) -> None:
-    environment = Recorder(CLOUDSSO_DIRECTORY_ID="d-1", CLOUDSSO_REGION="cn-shanghai")
-    Settings.load(environment, "cn-shanghai")
+    environment = Recorder(**GIVEN)
+    SETTINGS[name].load(environment, "cn-shanghai")
     assert len(environment.asked) > 10
     assert variables(name).keys() == environment.asked | DEPLOYED_FOR_PYTHON
 
 
 @RESOURCE
 def test_the_environments_defaults_are_settings_that_make_sense(name: str) -> None:
-    given = {"CLOUDSSO_DIRECTORY_ID": "d-1", "CLOUDSSO_REGION": "cn-shanghai"}
-    resolved = {key: resolve(str(value), given) for key, value in variables(name).items()}
-    settings = Settings.load(resolved, "cn-shanghai")
-    assert settings == Settings.load(given, "cn-shanghai")  # s.yaml's defaults are the code's
+    resolved = {key: resolve(str(value), GIVEN) for key, value in variables(name).items() if key not in FIXED}
+    settings = SETTINGS[name].load({"ROTATION_FUNCTION": "rotate", **resolved}, "cn-shanghai")
+    assert settings == SETTINGS[name].load(GIVEN, "cn-shanghai")  # s.yaml's defaults are the code's
 
 
 @RESOURCE
@@ -202,7 +264,7 @@ def test_no_variable_is_one_that_function_compute_takes_away(name: str) -> None:
 @RESOURCE
 def test_a_variable_is_taken_from_the_variable_of_its_own_name(name: str) -> None:
     for key, value in variables(name).items():
-        assert key in DEPLOYED_FOR_PYTHON or re.fullmatch(rf"\$\{{env\('{key}'(, '[A-Za-z0-9]*')?\)\}}", value)
+        assert value == FIXED.get(key) or re.fullmatch(rf"\$\{{env\('{key}'(, '[A-Za-z0-9]*')?\)\}}", value)
 
 
 @RESOURCE
@@ -213,15 +275,93 @@ def test_failed_events_are_delivered_again_and_the_role_is_the_functions_own(nam
     assert re.fullmatch(r"acs:ram::\$\{config\('AccountID'\)\}:role/\S+", props(name)["role"])
 
 
+def test_the_scan_hands_rotations_on_by_task_ids() -> None:
+    assert variables("scan_expiring")["ROTATION_FUNCTION"] == FIXED["ROTATION_FUNCTION"]
+    assert props("reset_password")["asyncInvokeConfig"]["asyncTask"] is True
+
+
 def resolve(value: str, given: dict[str, str]) -> str:
     """Return what Serverless Devs makes of `${env('X', 'default')}`."""
     return re.sub(r"\$\{env\('(\w+)'(?:, '([^']*)')?\)\}", lambda found: given.get(found[1]) or found[2] or "", value)
 
 
+# ------------------------------------------------------------------------------------------------------------- triggers
+
+
+def config(trigger: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = trigger["triggerConfig"]
+    return found
+
+
+def named(name: str) -> dict[str, Any]:
+    """Return the configuration of a trigger of the function that rotates."""
+    (found,) = [config(one) for one in props("reset_password")["triggers"] if one["triggerName"] == name]
+    return found
+
+
+@TRIGGER
+def test_a_trigger_has_all_the_known_keys_and_no_others(name: str, trigger: dict[str, Any]) -> None:
+    shape: dict[str, Any] = TIMER if trigger["triggerType"] == "timer" else EVENTBRIDGE
+    assert trigger["triggerType"] in ("timer", "eventbridge")
+    assert list(misfits({**trigger, "triggerConfig": {}}, TRIGGER_PROPS | {"triggerConfig": {}}, name)) == []
+    assert list(misfits(config(trigger), shape, name)) == []
+    assert config(trigger).keys() == shape.keys()
+    assert trigger["qualifier"] == "LATEST"
+
+
+def test_a_misspelt_key_of_a_trigger_would_be_found() -> None:
+    wrong = {"runOptions": {"errorTolerance": "ALL"}, "asyncInvocationType": "false"}
+    assert len(list(misfits(wrong, EVENTBRIDGE))) == 2
+
+
+@RESOURCE
+def test_an_unchanged_eventbridge_trigger_hides_none_of_another_kind(name: str) -> None:
+    kinds = [one["triggerType"] for one in props(name)["triggers"]]
+    assert kinds == sorted(kinds, key=lambda kind: kind == "eventbridge")
+
+
+@TRIGGER
+def test_what_eventbridge_cannot_deliver_is_kept_and_holds_up_nobody(name: str, trigger: dict[str, Any]) -> None:
+    if trigger["triggerType"] != "eventbridge":
+        assert "onFailure" in props(name)["asyncInvokeConfig"]["destinationConfig"]
+        return
+    options = config(trigger)["runOptions"]
+    assert options["errorsTolerance"] == "ALL"
+    assert options["deadLetterQueue"]["Arn"].endswith(":/queues/${vars.prefix}-dead-letters")
+    assert options["retryStrategy"]["PushRetryStrategy"] == "BACKOFF_RETRY"
+    assert options["mode"] == config(trigger)["eventSinkConfig"]["deliveryOption"]["mode"]
+
+
+def test_a_message_leaves_its_queue_when_it_is_done_with_and_a_batch_is_rotated_at_once() -> None:
+    assert named("requests")["asyncInvocationType"] is False
+    window = named("requests")["runOptions"]["batchWindow"]
+    assert window["CountBasedWindow"] <= Settings.load(GIVEN, "cn-shanghai").max_parallel
+    assert 0 <= window["TimeBasedWindow"] <= 15
+
+
+def test_alerts_are_stored_by_function_compute_and_those_that_come_are_those_that_a_rule_knows() -> None:
+    assert named("alerts")["asyncInvocationType"] is True
+    pattern = json.loads(named("alerts")["eventRuleFilterPattern"])
+    assert pattern.keys() == {"type"}
+    for wanted in pattern["type"]:
+        rules = [rule["Name"] for rule in RULES if wanted["prefix"] in rule["When"] and "UserName" in rule]
+        assert len(rules) == 1, wanted
+
+
+def test_the_schedule_is_six_fields_in_a_zone_that_is_named() -> None:
+    (timer,) = props("scan_expiring")["triggers"]
+    schedule = resolve(config(timer)["cronExpression"], {})
+    zone, _, fields = schedule.partition(" ")
+    assert re.fullmatch(r"CRON_TZ=[A-Z][A-Za-z_]+/[A-Z][A-Za-z_]+", zone)
+    assert len(fields.split()) == 6
+    assert croniter.is_valid(fields, second_at_beginning=True)
+    assert json.loads(config(timer)["payload"]) == {}
+
+
 # ---------------------------------------------------------------------------------------------------------- policy.json
 
 
-@pytest.fixture(params=FUNCTIONS)
+@pytest.fixture(params=sorted(ACTIONS))
 def policy(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return each function's RAM policy, as it is written."""
     document: dict[str, Any] = json.loads(policy_text(request.param))
@@ -236,12 +376,13 @@ def listed(one_or_more: str | list[str]) -> list[str]:
     return [one_or_more] if isinstance(one_or_more, str) else one_or_more
 
 
-def test_a_policy_allows_known_actions_only_each_once(policy: dict[str, Any]) -> None:
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_policy_allows_the_known_actions_only_each_once(function: str) -> None:
+    policy = json.loads(policy_text(function))
     assert policy.keys() == {"Version", "Statement"}
     assert policy["Version"] == "1"
     actions = [action for statement in policy["Statement"] for action in listed(statement["Action"])]
-    assert sorted(actions) == sorted(set(actions))
-    assert set(actions) <= ACTIONS
+    assert sorted(actions) == sorted(ACTIONS[function])
     assert not any("*" in action for action in actions)
 
 
@@ -258,12 +399,13 @@ def test_a_policy_only_allows_and_each_action_only_where_it_belongs(policy: dict
 
 
 def test_no_resource_is_everything(policy: dict[str, Any]) -> None:
-    """KMS asks for CreateSecret on the container of all secrets; all else is this directory's or this key's."""
+    """KMS asks for both on the container of all secrets; all else is this directory's, this key's, this function's."""
+    own = ("/${CLOUDSSO_DIRECTORY_ID}", ":key/${KMS_KEY_ID}", ":functions/${ROTATOR_NAME}-reset-password")
     for statement in policy["Statement"]:
-        if statement["Action"] == "kms:CreateSecret":
+        if statement["Action"] in ("kms:CreateSecret", "kms:ListSecrets"):
             continue
         for resource in listed(statement["Resource"]):
-            assert "${CLOUDSSO_DIRECTORY_ID}" in resource or resource.endswith(":key/${KMS_KEY_ID}")
+            assert any(one in resource for one in own)
             assert resource != "*"
             assert resource.count("*") <= 1
             assert "*" not in resource[:-1]
@@ -272,10 +414,147 @@ def test_no_resource_is_everything(policy: dict[str, Any]) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_policys_placeholders_are_the_known_ones(function: str) -> None:
     found = set(re.findall(r"\$\{(\w+)\}", policy_text(function)))
-    assert found == PLACEHOLDERS
-    filled = Template(policy_text(function)).substitute(dict.fromkeys(PLACEHOLDERS, "x"))
+    assert found == PLACEHOLDERS[function]
+    filled = Template(policy_text(function)).substitute(dict.fromkeys(found, "x"))
     assert "$" not in filled
     assert json.loads(filled)["Version"] == "1"
+
+
+# ---------------------------------------------------------------------------------------------------- deploy/stack.json
+
+
+@pytest.fixture(scope="module")
+def made() -> Stack:
+    """Return the stack as the README makes it."""
+    return create(
+        "1510000000000001",
+        "cn-shanghai",
+        CloudSSODirectoryId="d-00fc2p61example",
+        CloudSSORegion="cn-shanghai",
+        KmsRegion="cn-hangzhou",
+        KmsKeyId="key-example",
+        LogProject="my-log-project",
+    )
+
+
+def deployed(expression: str) -> str:
+    """Return what an expression of s.yaml is where the README's commands are followed."""
+    known = {
+        "${vars.region}": "cn-shanghai",
+        "${vars.prefix}": "cloudsso-rotator",
+        "${config('AccountID')}": "1510000000000001",
+    }
+    for name, value in known.items():
+        expression = expression.replace(name, value)
+    return expression
+
+
+def test_the_stack_is_in_step_with_the_policies_and_s_yaml() -> None:
+    kept = stack.STACK.read_text(encoding="utf-8")
+    assert kept == stack.text(), "make stack writes it anew"
+
+
+def test_an_expression_that_the_stack_does_not_know_is_refused(tmp_path: Path) -> None:
+    text = stack.MANIFEST.read_text(encoding="utf-8").replace("${vars.prefix}-results", "${vars.results}")
+    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(KeyError, match=r"vars\.results"):
+        stack.template(tmp_path / "s.yaml")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_may_do_what_its_function_does_and_what_s_yaml_has_done_in_its_name(made: Stack, function: str) -> None:
+    code, platform = made.roles[deployed(props(function)["role"]).rpartition("/")[2]]
+    wanted = json.loads(
+        Template(policy_text(function)).substitute(
+            ACCOUNT_ID="1510000000000001",
+            CLOUDSSO_DIRECTORY_ID="d-00fc2p61example",
+            CLOUDSSO_REGION="cn-shanghai",
+            FC_REGION="cn-shanghai",
+            KMS_REGION="cn-hangzhou",
+            KMS_KEY_ID="key-example",
+            ROTATOR_NAME="cloudsso-rotator",
+        )
+    )
+    assert grants(code) == grants(wanted)
+    destinations = {
+        deployed(one["destination"]) for one in props(function)["asyncInvokeConfig"]["destinationConfig"].values()
+    }
+    log = "acs:log:cn-shanghai:1510000000000001:project/my-log-project/logstore/cloudsso-rotator"
+    assert {resource for _, resource in grants(platform)} == destinations | {log}
+    for action, resource in grants(platform):
+        service = {"acs:log": "log:PostLogStoreLogs", "/queues": "mns:SendMessage", "/topics": "mns:PublishMessage"}
+        assert action in [allowed for mark, allowed in service.items() if mark in resource]
+        assert "*" not in resource
+
+
+def grants(document: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return the pairs of action and resource that a policy allows."""
+    assert all(statement["Effect"] == "Allow" for statement in document["Statement"])
+    return {
+        (action, resource)
+        for statement in document["Statement"]
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
+def test_the_function_that_the_scan_may_invoke_is_the_one_that_is_deployed(made: Stack) -> None:
+    (allowed,) = [what for action, what in grants(made.roles["cloudsso-rotator-scan-expiring"][0]) if "fc:" in action]
+    name = deployed(props("reset_password")["functionName"])
+    assert allowed == f"acs:fc:cn-shanghai:1510000000000001:functions/{name}"
+
+
+def test_every_role_is_one_functions_and_only_function_compute_may_take_it(made: Stack) -> None:
+    assert made.roles.keys() == {deployed(props(name)["role"]).rpartition("/")[2] for name in RESOURCES}
+    assert all(name == name.lower() for name in made.roles)  # Serverless Devs writes role ARNs in lower case
+    trusts = [one["AssumeRolePolicyDocument"] for one in resources("ALIYUN::RAM::Role")]
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["fc.aliyuncs.com"]}}
+    assert trusts == len(RESOURCES) * [{"Version": "1", "Statement": [trust]}]
+
+
+def test_the_queues_and_topics_of_the_stack_are_those_that_s_yaml_names(made: Stack) -> None:
+    text = deployed((ROOT / "s.yaml").read_text(encoding="utf-8"))
+    queues = set(re.findall(r":/queues/([\w-]+)", text)) | set(re.findall(r"QueueName: (\S+)", text))
+    assert made.queues.keys() == queues
+    assert made.topics == re.findall(r":/topics/([\w-]+)", text)
+    assert all(attributes["MessageRetentionPeriod"] == 604800 for attributes in made.queues.values())
+    timeout = props("reset_password")["timeout"]
+    assert 4 * timeout < made.queues["cloudsso-rotator-requests"]["VisibilityTimeout"] <= 43200
+
+
+def test_the_stack_uses_declared_parameters_only_and_every_one() -> None:
+    text = stack.text()
+    used = set(re.findall(r"\$\{(\w+)\}", text)) | set(re.findall(r'"Ref": "(\w+)"', text))
+    assert used == stack.PARAMETERS.keys()
+    assert all(re.fullmatch("[A-Za-z0-9]+", name) for name in stack.PARAMETERS)
+    assert set(re.findall(r"\$\{(ALIYUN::\w+)\}", text)) == {"ALIYUN::TenantId", "ALIYUN::Region"}
+
+
+def resources(kind: str) -> list[dict[str, Any]]:
+    """Return the properties of the stack's resources of a type."""
+    return [one["Properties"] for one in stack.template()["Resources"].values() if one["Type"] == kind]
+
+
+def test_the_logs_outlive_the_stack() -> None:
+    logs = [one for one in stack.template()["Resources"].values() if one["Type"].startswith("ALIYUN::SLS::")]
+    assert len(logs) == 3
+    assert all(one["DeletionPolicy"] == "Retain" and one["Condition"] == "LogProjectIsNew" for one in logs)
+
+
+# --------------------------------------------------------------------------------------------------------- the README
+
+
+def test_the_readmes_command_gives_the_stack_its_parameters() -> None:
+    given = set(re.findall(r"--Parameters\.\d+\.ParameterKey (\w+)", README))
+    assert {name for name, one in stack.PARAMETERS.items() if "Default" not in one} <= given
+    assert given <= stack.PARAMETERS.keys()
+
+
+def test_the_readme_exports_every_variable_that_s_yaml_has_no_default_for() -> None:
+    text = (ROOT / "s.yaml").read_text(encoding="utf-8")
+    exported = {name for line in re.findall(r"export (.+)", README) for name in re.findall(r"\b([A-Z_]+)=", line)}
+    assert set(re.findall(r"\$\{env\('(\w+)'\)\}", text)) <= exported
+    assert exported <= set(re.findall(r"env\('(\w+)'", text))
 
 
 # ----------------------------------------------------------------------------------------------------- requirements.txt
@@ -330,6 +609,7 @@ def ignored(path: str) -> bool:
         ".venv-reader/pyvenv.cfg",
         ".ci/x",
         "events/direct.json",
+        "deploy/stack.json",
         "docs/protocol.md",
         "shared/__pycache__/model.cpython-310.pyc",
         "pyproject.toml",

@@ -86,6 +86,11 @@ def settings() -> set[str]:
     return set(re.findall(r'\bread\("([A-Z_]+)"', (SHARED / "settings.py").read_text(encoding="utf-8")))
 
 
+def deployment() -> set[str]:
+    """Return the names of all variables that s.yaml is filled in with."""
+    return set(re.findall(r"\$\{env\('([A-Z_]+)'", (ROOT / "s.yaml").read_text(encoding="utf-8")))
+
+
 def constants() -> set[str]:
     """Return the names of all constants of the deployed modules."""
     names = (
@@ -132,7 +137,7 @@ def test_no_document_names_a_local_path(document: Path) -> None:
 @EVERY_DOCUMENT
 def test_every_setting_that_a_document_names_exists(document: Path) -> None:
     named = {name for name in code(document) if _VARIABLE.fullmatch(name) and not FOREIGN.fullmatch(name)}
-    assert named - settings() - constants() == set()
+    assert named - settings() - deployment() - constants() == set()
 
 
 @EVERY_DOCUMENT
