@@ -1,0 +1,1 @@
+"""Simple Message Queue (formerly MNS): queues and topics of one account."""
