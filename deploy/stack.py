@@ -63,8 +63,8 @@ PARAMETERS: Json = {
     "KmsRegion": {"Type": "String", "Description": "The region of the secrets."},
     "KmsKeyId": {
         "Type": "String",
-        "Description": "The key that encrypts the secrets; empty for the account's default instance.",
-        "Default": "",
+        "Description": "The key that encrypts the secrets; none for the account's default instance.",
+        "Default": "none",
     },
     "LogProject": {"Type": "String", "Description": "The log project; its name is unique among all accounts."},
     "LogStore": {"Type": "String", "Description": "The log store.", "Default": "cloudsso-rotator"},
