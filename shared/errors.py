@@ -312,7 +312,7 @@ class DispatchDenied(DispatchError):
 
 
 class DispatchRefused(DispatchError):
-    """Function Compute refuses the call itself: no such function or qualifier, or an answer that is none of its own."""
+    """Function Compute refuses the call itself: no such function or qualifier, or more than an event may hold."""
 
     reason = "dispatch-refused"
     cure = "Check ROTATION_FUNCTION and ROTATION_ENDPOINT, and that the function is deployed in this region."

@@ -77,6 +77,9 @@ class Failure:
         return self.status is not None and 400 <= self.status < 500 and self.status != requests.codes.request_timeout  # noqa: PLR2004 - HTTP's own numbers
 
 
+UNANSWERED = Failure("unknown", None, "unknown")
+
+
 def attempt(send: Callable[[], Answer]) -> Answer | Failure:
     """Make one SDK call: return its answer, or what is safe to know of its failure.
 
@@ -91,13 +94,18 @@ def attempt(send: Callable[[], Answer]) -> Answer | Failure:
 
 
 def _failure(error: Exception) -> Failure:
-    answered = isinstance(error, ResponseException)
-    status = getattr(error, "status_code", None) if answered else None
-    retry_after = getattr(error, "retry_after", None) if answered else None
+    if not isinstance(error, ResponseException):
+        return UNANSWERED
+    facts = (getattr(error, name, None) for name in ("status_code", "code", "request_id", "retry_after"))
+    return answered(*facts)
+
+
+def answered(status: object, code: object, request_id: object, retry_after: object = None) -> Failure:
+    """Return what is safe to know of an answer other than the one hoped for: a server decides what is in it."""
     return Failure(
-        code=_token(getattr(error, "code", None) if answered else None),
+        code=_token(code),
         status=status if isinstance(status, int) else None,
-        request_id=_token(getattr(error, "request_id", None) if answered else None),
+        request_id=_token(request_id),
         retry_after=_advice(retry_after),
     )
 
@@ -198,7 +206,7 @@ def runtime(answer_within: timedelta | None = None) -> Any:  # noqa: ANN401 - th
     return RuntimeOptions(read_timeout=int(answer_within.total_seconds() * 1000) if answer_within else None)
 
 
-class _StraightSession(requests.Session):
+class StraightSession(requests.Session):
     """A session that refuses redirects, and sends nothing late.
 
     The SDK would post the password and the security token to wherever a redirect points. And it sleeps between tries
@@ -216,6 +224,7 @@ class _StraightSession(requests.Session):
         return self.used_at is not None and now - self.used_at > LONGEST_IDLE
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - as inherited
+        """Send within the time of the call at hand, or not at all."""
         deadline = _deadline.get()
         if deadline is not None:
             if deadline.passed():
@@ -227,12 +236,12 @@ class _StraightSession(requests.Session):
 
 def make_safe(clock: Clock) -> None:
     """Close what the SDK's runtime leaves open. To be called before the calls of each invocation."""
-    darabonba.core.Session = _StraightSession
+    darabonba.core.Session = StraightSession
     # The runtime shares sessions between all clients of an endpoint. One made before this may follow redirects; and an
     # instance is frozen between events, while servers and gateways forget connections without a word.
     sessions = darabonba.core.DaraCore._sessions  # noqa: SLF001 - there is no public way to give a client its session
     for key, session in list(sessions.items()):
-        if not isinstance(session, _StraightSession) or session.idle(clock.now()):
+        if not isinstance(session, StraightSession) or session.idle(clock.now()):
             sessions.pop(key, None)  # another thread of this process may have been first
     # darabonba: DEBUG=sdk prints the query, the Authorization header and the security token, by a handler of its own.
     # urllib3: its debug log has every URL, and warns about broken headers with the URL.

@@ -357,7 +357,7 @@ def test_making_safe_twice_keeps_the_sessions_that_are_safe(cloud: LocalCloud) -
     before = dict(darabonba.core.DaraCore._sessions)
     openapi.make_safe(FakeClock())
     assert darabonba.core.DaraCore._sessions == before
-    assert all(isinstance(session, openapi._StraightSession) for session in before.values())
+    assert all(isinstance(session, openapi.StraightSession) for session in before.values())
 
 
 def test_a_session_made_before_is_thrown_away(cloud: LocalCloud) -> None:
