@@ -17,18 +17,20 @@ from tests.localcloud.fc.api2 import Api2
 from tests.localcloud.fc.api3 import Api3
 from tests.localcloud.fc.entrance import Entrance
 from tests.localcloud.fc.operation import Api, Place
-from tests.localcloud.fc.service import FunctionCompute
+from tests.localcloud.fc.platform import Functions
 from tests.localcloud.fc.signature import Fc2Verifier
 from tests.localcloud.gateway.app import Gateway, Product
 from tests.localcloud.gateway.calls import Calls
 from tests.localcloud.gateway.control import control_mount, new_token
 from tests.localcloud.gateway.faults import Faults
+from tests.localcloud.gateway.flights import Counted
 from tests.localcloud.gateway.listener import Listener
 from tests.localcloud.gateway.tls import server_context
 from tests.localcloud.kms.service import Kms
 from tests.localcloud.ram.service import Credentials, Ram
 from tests.localcloud.state import CallStore, MemoryStore
 from tests.localcloud.switches import Switches
+from tests.localcloud.timeline import Timeline
 
 ACCOUNT_ID = "1510000000000001"
 DIRECTORY_REGION = "cn-shanghai"
@@ -48,12 +50,20 @@ class LocalCloud:
 
     `with LocalCloud() as cloud:` serves until the block ends. `cloud.endpoint` is what an SDK's Config(endpoint=...)
     takes, with protocol="HTTP"; `cloud.tls_endpoint` (with tls=True) is for clients that insist on HTTPS.
+    `cloud.fc` runs functions. With skip_waiting=True nobody waits in real time for retries, leases and time-outs.
     """
 
     def __init__(
-        self, *, port: int = 0, tls: bool = False, store: CallStore | None = None, switches: Switches | None = None
+        self,
+        *,
+        port: int = 0,
+        tls: bool = False,
+        store: CallStore | None = None,
+        switches: Switches | None = None,
+        skip_waiting: bool = False,
     ) -> None:
         self.clock = Clock()
+        self.timeline = Timeline(self.clock, skip=skip_waiting)
         self.switches = switches or Switches()
         self.control_token = new_token()
         self._store = store or MemoryStore()
@@ -64,7 +74,8 @@ class LocalCloud:
         self.ram = Ram()
         products = [Product(self.cloudsso, DIRECTORY_REGION), Product(self.kms, KMS_REGION)]
         self._gateway = Gateway(products, self.ram, self._store, self._cloud_time)
-        self.fc = FunctionCompute(Place(FC_REGION, ACCOUNT_ID))
+        place = Place(FC_REGION, ACCOUNT_ID)
+        self.fc = Functions(place, self.ram, self.clock, self.timeline, lambda: self.switches.async_retry_delay)
         self.admin = self.role("admin", ADMIN_POLICY)
 
     def __enter__(self) -> LocalCloud:
@@ -75,8 +86,9 @@ class LocalCloud:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        if self._gateway.defects and kind is None:
-            raise CloudDefectError("; ".join(self._gateway.defects))
+        defects = [*self._gateway.defects, *self.timeline.defects]
+        if defects and kind is None:
+            raise CloudDefectError("; ".join(defects))
 
     @property
     def faults(self) -> Faults:
@@ -107,14 +119,18 @@ class LocalCloud:
             control_mount(self, self.control_token),
             Route("/2023-03-30/{path:path}", self._entrance(Api3(self._gateway.verifier))),
             Route("/2016-08-15/{path:path}", self._entrance(Api2(Fc2Verifier(self.ram, time.time, self._cloud_time)))),
-            Route("/{path:path}", self._gateway),
+            Route("/{path:path}", Counted(self._gateway, self.timeline.busy)),
         ]
         self._listener = Listener(Starlette(routes=routes), self._port, server_context() if self._tls else None)
         self._gateway.hosts = frozenset(self._listener.endpoints)
         self._listener.start()
+        self.fc.start(self._listener.turn)
+        self.timeline.start()
 
     def stop(self) -> None:
-        """Drop every connection, give the ports back, close the store."""
+        """End what runs, drop every connection, give the ports back, close the store."""
+        self.fc.stop()
+        self.timeline.stop()
         self._listener.stop()
         self._store.close()
 
@@ -136,8 +152,8 @@ class LocalCloud:
         """Let the effects of every late call happen; return how many there were."""
         return self._gateway.late.release()
 
-    def _entrance(self, api: Api) -> Entrance:
-        return Entrance(api, self.fc, self._gateway, lambda: self.switches)
+    def _entrance(self, api: Api) -> Counted:
+        return Counted(Entrance(api, self.fc, self._gateway, lambda: self.switches), self.timeline.busy)
 
     def _cloud_time(self) -> float:
         return self.clock.now().timestamp()

@@ -62,3 +62,5 @@ class Switches:
     task_exists: Literal[
         "409 StatefulAsyncInvocationAlreadyExists", "409 AsyncTaskAlreadyExists", "409 TaskAlreadyExists"
     ] = "409 StatefulAsyncInvocationAlreadyExists"
+    # FC: how long does the asynchronous queue wait between a function error and the retry?
+    async_retry_delay: Literal["10 s", "0 s", "60 s"] = "10 s"

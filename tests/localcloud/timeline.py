@@ -92,6 +92,10 @@ class Timeline:
         """Tell whether waiting is skipped."""
         return self._skip
 
+    def now(self) -> datetime:
+        """Return the cloud's time."""
+        return self._clock.now()
+
     def at(self, due: datetime, do: Callable[[], object]) -> Ticket:
         """Let something be done once the cloud's time is `due`. Waiting for anything else in it goes into `waiting`."""
         ticket = Ticket(due, do)

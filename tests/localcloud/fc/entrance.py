@@ -7,6 +7,7 @@ own, neither on the event loop nor under the gateway's lock.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -143,5 +144,6 @@ def _in_own_thread(do: Callable[[], Answer]) -> Future[Answer]:
         except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
             future.set_exception(error)
 
-    threading.Thread(target=run, name="function call", daemon=True).start()
+    held = contextvars.copy_context()  # what the task holds busy, the thread may lift while a function runs
+    threading.Thread(target=held.run, args=(run,), name="function call", daemon=True).start()
     return future

@@ -46,6 +46,7 @@ class FunctionSpec:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     role: str | None = None  # the ARN of a role, or its bare name; None: the function has no credentials
     reserved_concurrency: int | None = None  # the most instances at once
+    qualifiers: tuple[str, ...] = ()  # published versions and aliases besides LATEST; all of them are this code
     asynchronous: AsyncConfig | None = None  # None: nothing was set, and the defaults hold
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _LONGEST_HEAD = 256 * 1024  # the old SDK sends SecretData, up to 30 KB, percent-encoded in the URL
+_TURNS = 8  # twice what a request needs from its connection to its first line of code
+_TURN_SECONDS = 10.0
 _KEEP_ALIVE_SECONDS = 75  # long enough that no client's pooled connection is closed under its next request
 
 
@@ -48,6 +51,14 @@ class Listener:
         """Drop every connection and give the ports back."""
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
+
+    def turn(self) -> None:
+        """Wait until every request that was sent before has been taken in; whoever sent it waits for the answer now.
+
+        One turn of the event loop accepts a connection, one reads from it, one begins to serve what it read.
+        """
+        with contextlib.suppress(TimeoutError, FutureTimeoutError, RuntimeError):  # stopping: nobody is served any more
+            asyncio.run_coroutine_threadsafe(_turns(_TURNS), self._loop).result(_TURN_SECONDS)
 
     def _run(self) -> None:
         asyncio.run(self._serve())
@@ -80,6 +91,11 @@ class Listener:
         )
         config.load()
         return config
+
+
+async def _turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 async def _dropped(state: ServerState) -> None:
