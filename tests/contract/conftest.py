@@ -7,6 +7,7 @@ import pytest
 from shared.bootstrap import SystemClock
 from shared.ports import Clock
 from tests.contract.directories import CloudDirectoryWorld, DirectoryWorld, FakeDirectoryWorld
+from tests.contract.dispatchers import FC2, FC3, CloudDispatcherWorld, DispatcherWorld, FakeDispatcherWorld
 from tests.contract.stores import CloudStoreWorld, FakeStoreWorld, StoreWorld
 from tests.deployment import CloudClock, Deployment
 from tests.fakes import FakeClock
@@ -27,6 +28,14 @@ def stores(request: pytest.FixtureRequest) -> StoreWorld:
     if request.param == "fake":
         return FakeStoreWorld()
     return CloudStoreWorld(Deployment(request.getfixturevalue("cloud")))
+
+
+@pytest.fixture(params=["fake", "fc3", "fc2"])
+def dispatchers(request: pytest.FixtureRequest) -> DispatcherWorld:
+    """Return a dispatcher to a function that was never invoked."""
+    if request.param == "fake":
+        return FakeDispatcherWorld()
+    return CloudDispatcherWorld(request.getfixturevalue("cloud"), FC3 if request.param == "fc3" else FC2)
 
 
 @pytest.fixture(params=[FakeClock, CloudClock, SystemClock], ids=["fake", "cloud", "system"])
