@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import ceil
 
+from shared import fanout
 from shared.batch import Failed, Result
-from shared.errors import EventError, RotatorError
-from shared.model import AlreadyRotated, Exempt, Origin, Outcome, ResetRequest, Rotated
+from shared.errors import RotatorError
+from shared.model import AlreadyRotated, DirectoryId, Exempt, Origin, Outcome, ResetRequest, Rotated, UserName
+from shared.scan import Fate
 
 LONGEST = 8192  # characters of one value; Function Compute cuts a log record at 32 KB
 
@@ -47,14 +49,33 @@ def result(invocation: str, one: Result) -> None:
         _write(logging.INFO, invocation, {**_asked(one.request), **outcome(one.outcome)})
 
 
-def problem(invocation: str, error: EventError) -> None:
-    """Log a part of the event that is no request."""
+def problem(invocation: str, error: RotatorError) -> None:
+    """Log a part of the event that is no request, or why a scan came to nothing."""
     _write(logging.ERROR, invocation, _failure(error))
 
 
 def ignored(invocation: str, where: str, rule: str, origin: Origin) -> None:
     """Log a part of the event that a rule ignores by intent."""
     _write(logging.INFO, invocation, {"Outcome": "ignored", "Where": where, "Rule": rule, **_origin(origin)})
+
+
+def dispatch(invocation: str, directory_id: DirectoryId, one: fanout.Result) -> None:
+    """Log what became of one dispatch; what was deferred is logged with the other names."""
+    if one.fate is Fate.DEFERRED:
+        return
+    level = logging.INFO if one.error is None else logging.ERROR
+    facts = {"Outcome": one.fate.value} if one.error is None else _failure(one.error)
+    _write(level, invocation, {**_dispatched(directory_id, one), **facts})
+
+
+def named(invocation: str, fate: Fate, users: Sequence[UserName]) -> None:
+    """Log who shares a fate."""
+    _write(logging.INFO, invocation, {"Outcome": fate.value, "UserNames": list(users)})
+
+
+def scanned(invocation: str, trigger: str, numbers: Mapping[str, object]) -> None:
+    """Log a scan in numbers."""
+    _write(logging.INFO, invocation, {"Outcome": "scanned", "Trigger": trigger, **numbers})
 
 
 def outcome(done: Outcome) -> Facts:
@@ -68,6 +89,18 @@ def _failure(error: RotatorError) -> Facts:
     return (
         facts if error.retry_after is None else {**facts, "RetryAfterSeconds": ceil(error.retry_after.total_seconds())}
     )
+
+
+def _dispatched(directory_id: DirectoryId, one: fanout.Result) -> Facts:
+    due = one.due
+    return {
+        "UserName": due.user_name,
+        "UserId": due.user_id,
+        "DirectoryId": directory_id,
+        "TaskId": due.task_id,
+        "Since": _instant(due.threshold),
+        "RotatedAt": None if due.rotated_at is None else _instant(due.rotated_at),
+    }
 
 
 def _details(done: Outcome) -> Facts:

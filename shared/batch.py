@@ -82,12 +82,13 @@ def _result(rotate: Callable[[ResetRequest], Outcome], request: ResetRequest) ->
     except RotatorError as error:
         failed = error
     except Exception as error:  # noqa: BLE001 - a bug; its text may hold anything, so only its type and place go on
-        failed = _unexpected(error)
+        failed = unexpected(error)
     failed.__context__ = failed.__cause__ = None
     return Failed(request, failed.with_traceback(None))  # frames hold the password that was being rotated
 
 
-def _unexpected(error: Exception) -> UnexpectedFailure:
+def unexpected(error: Exception) -> UnexpectedFailure:
+    """Return all that may be told of a bug: its type and place."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     return UnexpectedFailure(f"{type(error).__name__} in {place.name}, line {place.lineno}.")
 

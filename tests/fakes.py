@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from shared.errors import (
     DirectoryUnavailable,
+    DispatchError,
+    DispatchUnavailable,
     PasswordRejected,
     ResetNotAllowed,
     ResetOutcomeUnknown,
@@ -19,10 +22,12 @@ from shared.errors import (
     UserNotFound,
     VersionConflict,
 )
+from shared.instants import rfc3339
 from shared.model import (
     CURRENT,
     DirectoryId,
     Exemption,
+    Managed,
     Password,
     PasswordSource,
     Reason,
@@ -31,6 +36,7 @@ from shared.model import (
     ResetRequest,
     SecretName,
     SecretValue,
+    TaskId,
     User,
     UserId,
     UserName,
@@ -44,6 +50,7 @@ from tests.localcloud.switches import Switches
 PREVIOUS = "ACSPrevious"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 DIRECTORY = DirectoryId("d-fake")
+PAGE = 100
 
 
 def user(name: str, *, enabled: bool = True, synchronized: bool = False) -> User:
@@ -113,6 +120,7 @@ class FakeStore:
         self.secrets: dict[SecretName, list[Stored]] = {}
         self.tagged: dict[SecretName, dict[str, str]] = {}
         self.purged: set[tuple[SecretName, VersionId]] = set()
+        self.leaving: set[SecretName] = set()  # what waits for its deletion
         self._ids = itertools.count(1)
 
     def versions(self, secret: SecretName) -> tuple[Version, ...] | None:
@@ -129,7 +137,11 @@ class FakeStore:
         if secret in self.secrets:
             raise SecretExists("there already")
         self.secrets[secret] = [Stored(version, value, self._tick(), {CURRENT})]
-        self.tagged[secret] = {"UserId": user.id}
+        self.tagged[secret] = {
+            "ManagedBy": "cloudsso-rotator",
+            "DirectoryId": user.directory_id,
+            "UserId": user.id,
+        }
         self.faults.after(call, SecretStoreUnavailable("lost"))
 
     def put(
@@ -159,7 +171,21 @@ class FakeStore:
         self._stored(secret)
         return dict(self.tagged[secret])
 
+    def managed(self, directory_id: DirectoryId) -> Iterator[Managed]:
+        names = list(self.secrets)
+        for start in range(0, len(names) or 1, PAGE):
+            call = self.faults.before("managed")  # the n-th page
+            yield from filter(None, (self._managed(name, directory_id) for name in names[start : start + PAGE]))
+            self.faults.after(call, SecretStoreUnavailable("lost"))
+
     # for tests
+
+    def keep(self, secret: SecretName, directory_id: DirectoryId, rotated_at: datetime | None) -> None:
+        """Be the rotator, or half of it: keep a secret that was rotated then."""
+        self.write(secret, f"r{len(self.secrets.get(secret, [])) + 1}")
+        self.tagged[secret] = {"ManagedBy": "cloudsso-rotator", "DirectoryId": directory_id}
+        if rotated_at is not None:
+            self.tagged[secret]["RotatedAt"] = rotated_at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def at(self, secret: SecretName, stage: str) -> Stored | None:
         return next((v for v in self.secrets.get(secret, []) if stage in v.stages), None)
@@ -170,6 +196,12 @@ class FakeStore:
             self.secrets[secret] = []
             self.tagged[secret] = {}
         self._put(secret, VersionId(version), SecretValue(value), None)
+
+    def _managed(self, secret: SecretName, directory_id: DirectoryId) -> Managed | None:
+        tags = self.tagged[secret]
+        if (tags.get("ManagedBy"), tags.get("DirectoryId")) != ("cloudsso-rotator", directory_id):
+            return None
+        return Managed(secret, rfc3339(tags.get("RotatedAt")), in_deletion=secret in self.leaving)
 
     def _put(self, secret: SecretName, version: VersionId, value: SecretValue, stage: str | None) -> None:
         stored = self._stored(secret)
@@ -243,18 +275,19 @@ class FakeDirectory:
         switches: Switches | None = None,
     ) -> None:
         self._now = now
-        self.users = list(users)
+        self.known = list(users)
         self.faults = faults or Faults()
         self.switches = switches or Switches()
         self.sets: dict[UserId, list[Set]] = {}
-        self.sso_enabled = False
+        self.sso = False  # whether SSO logon is enabled
+        self.max_age = timedelta(days=90)
         self.reject: Callable[[Password], bool] = lambda _candidate: False
         self.generate: Callable[[User], Password] = self._generate
         self._ids = itertools.count(1)
 
     def find(self, ref: UserRef) -> User:
         call = self.faults.before("find")
-        found = [u for u in self.users if ref.id == u.id or (ref.name or "").casefold() == u.name.casefold()]
+        found = [u for u in self.known if ref.id == u.id or (ref.name or "").casefold() == u.name.casefold()]
         if not found:
             raise UserNotFound("no such user")
         self.faults.after(call, DirectoryUnavailable("lost"))
@@ -270,9 +303,25 @@ class FakeDirectory:
 
     def check_resettable(self, user: User) -> None:
         call = self.faults.before("check_resettable")
-        if self.sso_enabled:
+        if self.sso:
             raise ResetNotAllowed("SSO logon is enabled")
         self.faults.after(call, DirectoryUnavailable("lost"))
+
+    def sso_enabled(self) -> bool:
+        call = self.faults.before("sso_enabled")
+        self.faults.after(call, DirectoryUnavailable("lost"))
+        return self.sso
+
+    def max_password_age(self) -> timedelta:
+        call = self.faults.before("max_password_age")
+        self.faults.after(call, DirectoryUnavailable("lost"))
+        return self.max_age
+
+    def users(self) -> Iterator[User]:
+        for start in range(0, len(self.known) or 1, PAGE):
+            call = self.faults.before("users")  # the n-th page
+            yield from self.known[start : start + PAGE]
+            self.faults.after(call, DirectoryUnavailable("lost"))
 
     # for tests
 
@@ -283,9 +332,9 @@ class FakeDirectory:
         return Password(f"Generated-{len(self.sets.get(user.id, [])) + 1}-for-{user.name}!")
 
     def _check(self, user: User, candidate: Password | None) -> None:
-        if user.id not in {known.id for known in self.users}:
+        if user.id not in {known.id for known in self.known}:
             raise UserNotFound("no such user")
-        if self.sso_enabled:
+        if self.sso:
             raise ResetNotAllowed("SSO logon is enabled")
         live = self.live(user)
         if candidate is None:
@@ -293,6 +342,26 @@ class FakeDirectory:
         again = live is not None and live.password == candidate and not self.switches.current_password_settable
         if again or self.reject(candidate):
             raise PasswordRejected("policy")
+
+
+class FakeDispatcher:
+    """Function Compute, as far as it takes on rotations: `accepted` has each task once, in order."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.faults = faults or Faults()
+        self.accepted: dict[TaskId, ResetRequest] = {}
+        self.refuse: Callable[[ResetRequest], DispatchError | None] = lambda _request: None
+        self._lock = threading.Lock()
+
+    def dispatch(self, request: ResetRequest, task_id: TaskId) -> bool:
+        with self._lock:
+            call = self.faults.before("dispatch")
+            if error := self.refuse(request):
+                raise error
+            accepted = task_id not in self.accepted
+            self.accepted.setdefault(task_id, request)
+            self.faults.after(call, DispatchUnavailable("lost"))
+            return accepted
 
 
 class Setup:

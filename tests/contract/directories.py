@@ -81,11 +81,11 @@ class FakeDirectoryWorld:
             synchronized=synchronized,
             created=self.now(),
         )
-        self._fake.users.append(user)
+        self._fake.known.append(user)
         return user
 
     def remove(self, user: User) -> None:
-        self._fake.users.remove(user)
+        self._fake.known.remove(user)
 
     def signs_in(self, user: User, password: Password) -> str:
         live = self._fake.live(user)
@@ -97,7 +97,7 @@ class FakeDirectoryWorld:
         return len(self._fake.sets.get(user.id, []))
 
     def enable_sso(self) -> None:
-        self._fake.sso_enabled = True
+        self._fake.sso = True
 
     def lose_answer(self, method: str) -> None:
         self._faults.lose.add(self._next(method))

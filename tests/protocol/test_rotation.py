@@ -189,7 +189,7 @@ def test_a_user_created_again_is_not_given_the_password_of_the_one_deleted() -> 
     rotate(setup)
     setup.clock.advance(3600)
     setup.alice = replace(setup.alice, id=UserId("u-another"), created=setup.clock.now())
-    setup.directory.users = [setup.alice]
+    setup.directory.known = [setup.alice]
     assert isinstance(rotate(setup, setup.request(since=setup.minutes(-600))), Rotated)
     assert_current_is_live(setup)
     assert isinstance(rotate(setup, setup.request(since=setup.minutes(-600))), AlreadyRotated)
@@ -623,7 +623,7 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be() -> None:
 
 def test_a_dry_run_finds_a_directory_that_allows_no_reset() -> None:
     setup = Setup()
-    setup.directory.sso_enabled = True
+    setup.directory.sso = True
     with pytest.raises(ResetNotAllowed):
         rotate(setup, setup.request(dry_run=True))
 

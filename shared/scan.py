@@ -1,0 +1,254 @@
+"""The scan: who is due for a rotation, the most urgent first, and what becomes of everybody else.
+
+    policy, SSO logon   one call each
+    secrets             a hundred a call; of each that is ours, when it was rotated is kept, and no more
+    users               a hundred a call; each is sorted as it passes by, and only the most urgent are kept
+
+So calls and time grow with users, and memory hardly does. A page that cannot be read ends the scan before anything is
+dispatched: partial knowledge would take the unseen for users who need nothing. What the secrets' tags say is a hint,
+which may be stale: who is dispatched by mistake was rotated after the threshold that is sent along, and is left be.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from typing import TypeVar
+
+from shared.errors import OutOfTime
+from shared.expiry import Schedule, task_id
+from shared.model import (
+    DirectoryId,
+    Exemption,
+    Reason,
+    ResetRequest,
+    SecretName,
+    TaskId,
+    User,
+    UserId,
+    UserName,
+    UserRef,
+)
+from shared.ports import Clock, Directory, SecretStore
+
+AHEAD = timedelta(seconds=5)  # how far the clock may be ahead that wrote a tag: docs/protocol.md assumes no more
+_LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
+
+T = TypeVar("T")
+
+
+class Fate(Enum):
+    """What becomes of a user whom a scan has seen; every one has exactly one fate."""
+
+    DISPATCHED = "dispatched"  # handed on now
+    ALREADY_DISPATCHED = "already-dispatched"  # by an earlier scan, for the same threshold
+    WOULD_DISPATCH = "would-dispatch"  # in a dry run
+    FAILED = "failed"  # could not be handed on
+    DEFERRED = "deferred"  # due, and less urgent than those for whom there was room or time
+    NOT_DUE = "not-due"
+    UNMANAGED = "unmanaged"  # has no secret of ours, and ONBOARD does not select it
+    PROTECTED = "protected"
+    DISABLED = "disabled"
+    SYNCHRONIZED = "synchronized"
+    SECRET_IN_DELETION = "secret-in-deletion"  # noqa: S105 - not a password
+    SSO_ENABLED = "sso-enabled"  # due, but CloudSSO resets nobody while SSO logon is enabled
+
+
+DUE = (Fate.DISPATCHED, Fate.ALREADY_DISPATCHED, Fate.WOULD_DISPATCH, Fate.FAILED, Fate.DEFERRED)
+EXCLUDED = (Fate.PROTECTED, Fate.DISABLED, Fate.SYNCHRONIZED, Fate.SECRET_IN_DELETION, Fate.SSO_ENABLED)
+
+Tell = Callable[[Fate, UserName], None]
+
+
+@dataclass(frozen=True)
+class Due:
+    """A user who is due, and what is known of the password's age."""
+
+    user_id: UserId
+    user_name: UserName
+    threshold: datetime  # a rotation after this satisfies
+    rotated_at: datetime | None  # None: not known to have been rotated
+    urgency: tuple[datetime, str]  # the smaller the more urgent; the id makes it the same in every run
+
+    @property
+    def task_id(self) -> TaskId:
+        """Return the id under which this user is dispatched once for this threshold."""
+        return task_id(self.user_id, self.threshold)
+
+    def request(self, directory_id: DirectoryId) -> ResetRequest:
+        """Return what the rotating function is asked for."""
+        user = UserRef(name=self.user_name)
+        return ResetRequest(user, self.threshold, Reason.EXPIRING, directory_id=directory_id)
+
+
+class _LeastUrgentFirst:
+    """A place in a heap whose root is the first to go."""
+
+    __slots__ = ("due",)
+
+    def __init__(self, due: Due) -> None:
+        self.due = due
+
+    def __lt__(self, other: _LeastUrgentFirst) -> bool:
+        return self.due.urgency > other.due.urgency
+
+
+@dataclass
+class MostUrgent:
+    """The most urgent of any number of users, and no more of them than there is room for."""
+
+    room: int
+    _heap: list[_LeastUrgentFirst] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def offer(self, due: Due) -> Due | None:
+        """Take a user in; return who has to go for it, which may be the same one."""
+        if len(self._heap) < self.room:
+            heapq.heappush(self._heap, _LeastUrgentFirst(due))
+            return None
+        return heapq.heappushpop(self._heap, _LeastUrgentFirst(due)).due
+
+    def in_order(self) -> list[Due]:
+        """Return those who are in, the most urgent first."""
+        return sorted((each.due for each in self._heap), key=lambda due: due.urgency)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the settings decide about a scan."""
+
+    secret_name: Callable[[User], SecretName]
+    exemption: Callable[[User], Exemption | None]
+    onboards: Callable[[User], bool]
+    lead: timedelta
+    spread: timedelta
+    limit: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who is to be dispatched, the most urgent first, and what a scan has seen besides."""
+
+    schedule: Schedule
+    chosen: tuple[Due, ...]
+    users: int
+    managed: int  # of them, those who have a secret of ours
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """Finds who is due, through the ports."""
+
+    directory: Directory
+    store: SecretStore
+    clock: Clock
+    policy: Policy
+    directory_id: DirectoryId
+
+    def plan(self, as_of: datetime, *, give_up_at: datetime, tell: Tell = lambda _fate, _user: None) -> Plan:
+        """Return who is to be dispatched; tell the fate of everybody else.
+
+        Raises what the ports raise, and OutOfTime if reading is not over by `give_up_at`.
+        """
+        age = self.directory.max_password_age()
+        schedule = Schedule.of(as_of, age, lead=self.policy.lead, spread=self.policy.spread)
+        sso = self.directory.sso_enabled()
+        sorting = _Sorting(schedule, self.policy, self._secrets(give_up_at), tell, sso=sso)
+        for user in self._in_time(self.directory.users(), give_up_at):
+            sorting.sort(user)
+        return sorting.plan()
+
+    def _secrets(self, give_up_at: datetime) -> _Secrets:
+        secrets = _Secrets()
+        for one in self._in_time(self.store.managed(self.directory_id), give_up_at):
+            # Nothing was rotated at an instant to come: whoever wrote that does not keep a user from being rotated.
+            future = one.rotated_at is not None and one.rotated_at > self.clock.now() + AHEAD
+            secrets.rotated[one.secret] = None if future else one.rotated_at
+            (secrets.leaving.add if one.in_deletion else secrets.leaving.discard)(one.secret)
+        return secrets
+
+    def _in_time(self, items: Iterable[T], give_up_at: datetime) -> Iterator[T]:
+        for item in items:
+            if self.clock.now() >= give_up_at:
+                message = "The time of the invocation was over before all users and secrets were read."
+                raise OutOfTime(
+                    message, unchanged="Nothing was dispatched.", cure="Raise the timeout of the scan in s.yaml."
+                )
+            yield item
+
+
+@dataclass
+class _Secrets:
+    """All that is kept of the secrets."""
+
+    rotated: dict[SecretName, datetime | None] = field(default_factory=dict)
+    leaving: set[SecretName] = field(default_factory=set)
+
+
+class _Sorting:
+    """Sorts users one by one as they pass by."""
+
+    def __init__(self, schedule: Schedule, policy: Policy, secrets: _Secrets, tell: Tell, *, sso: bool) -> None:
+        self._schedule = schedule
+        self._policy = policy
+        self._secrets = secrets
+        self._tell = tell
+        self._sso = sso
+        self._seen: Counter[str] = Counter()
+        self._expired, self._expiring, self._new = (MostUrgent(policy.limit) for _ in range(3))
+
+    def sort(self, user: User) -> None:
+        """Give one user a fate, or a place among the most urgent."""
+        secret = self._policy.secret_name(user)
+        managed = secret in self._secrets.rotated
+        self._seen.update(users=1, managed=managed)
+        if exemption := self._policy.exemption(user):
+            self._tell(Fate(exemption.value), user.name)
+        elif secret in self._secrets.leaving:
+            self._tell(Fate.SECRET_IN_DELETION, user.name)
+        elif managed:
+            self._sort_managed(user, self._secrets.rotated[secret])
+        elif self._policy.onboards(user):
+            self._is_due(self._new, self._due(user, None, user.created or _LONG_AGO))
+        else:
+            self._tell(Fate.UNMANAGED, user.name)
+
+    def plan(self) -> Plan:
+        """Return the plan, once every user has passed by.
+
+        Whoever has expired may be somebody whose rotation fails for good, and then comes first in every scan to come.
+        So that a hundred of these do not let everybody else expire, half of the room is for those who still can log on.
+        """
+        limit = self._policy.limit
+        expired, expiring, new = (kind.in_order() for kind in (self._expired, self._expiring, self._new))
+        first = expired[: limit - min(len(expiring), limit // 2)]
+        then = expiring[: limit - len(first)]
+        last = new[: limit - len(first) - len(then)]
+        for due in (*expired[len(first) :], *expiring[len(then) :], *new[len(last) :]):
+            self._tell(Fate.DEFERRED, due.user_name)
+        return Plan(self._schedule, (*first, *then, *last), self._seen["users"], self._seen["managed"])
+
+    def _sort_managed(self, user: User, rotated_at: datetime | None) -> None:
+        if rotated_at is not None and user.created is not None and rotated_at < user.created:
+            rotated_at = None  # an earlier user of the same name was: the secret holds that one's password
+        due = self._due(user, rotated_at, rotated_at or _LONG_AGO)
+        if not self._schedule.is_due(rotated_at, due.threshold):
+            self._tell(Fate.NOT_DUE, user.name)
+        else:
+            self._is_due(self._expired if self._schedule.has_expired(rotated_at) else self._expiring, due)
+
+    def _due(self, user: User, rotated_at: datetime | None, urgent_since: datetime) -> Due:
+        threshold = self._schedule.threshold(user.directory_id, user.id)
+        return Due(user.id, user.name, threshold, rotated_at, (urgent_since, user.id))
+
+    def _is_due(self, kind: MostUrgent, due: Due) -> None:
+        if self._sso:
+            self._tell(Fate.SSO_ENABLED, due.user_name)
+        elif gone := kind.offer(due):
+            self._tell(Fate.DEFERRED, gone.user_name)
