@@ -74,6 +74,8 @@ class LocalCloud:
         self.ram = Ram()
         products = [Product(self.cloudsso, DIRECTORY_REGION), Product(self.kms, KMS_REGION)]
         self._gateway = Gateway(products, self.ram, self._store, self._cloud_time)
+        if skip_waiting:
+            self._gateway.later = self.timeline.after  # a late call must land before a lease that is skipped ends
         place = Place(FC_REGION, ACCOUNT_ID)
         self.fc = Functions(place, self.ram, self.clock, self.timeline, lambda: self.switches.async_retry_delay)
         self.admin = self.role("admin", ADMIN_POLICY)

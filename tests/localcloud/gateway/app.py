@@ -18,7 +18,7 @@ from tests.localcloud.gateway.exchange import Exchange
 from tests.localcloud.gateway.faults import Faults
 from tests.localcloud.gateway.late import LateCalls
 from tests.localcloud.gateway.signature import Verifier
-from tests.localcloud.gateway.struck import StruckCall
+from tests.localcloud.gateway.struck import StruckCall, in_real_time
 from tests.localcloud.gateway.wire import Answer
 from tests.localcloud.ram.service import Key, Ram
 from tests.localcloud.state import CallStore
@@ -76,6 +76,7 @@ class Gateway:
         self.faults = Faults()
         self.calls = Calls()
         self.late = LateCalls()
+        self.later: Callable[[float, Callable[[], object]], object] = in_real_time
         self.defects: list[str] = []
         self.lock = threading.RLock()  # services are plain state machines: one call at a time, from whichever thread
         self._products = {product.service.version: product for product in products}

@@ -23,6 +23,7 @@ class Desk(Protocol):
     faults: Faults
     calls: Calls
     late: LateCalls
+    later: Callable[[float, Callable[[], object]], object]  # lets something be done so many seconds from now
 
     def defect(self, error: Exception) -> ApiError:
         """Note where the cloud itself failed, and return what the client is told."""
@@ -89,7 +90,7 @@ class StruckCall:
     def apply_late(self, seconds: float) -> None:
         release = self._desk.late.add(lambda: self._work.apply_late(self._record))
         if seconds:
-            asyncio.get_running_loop().call_later(seconds, _in_background, release)
+            self._desk.later(seconds, release)
 
     async def refuse(self, refusal: ApiError, headers: dict[str, str]) -> None:
         await self.answer(self._work.refused(refusal, self._record.request_id, headers))
@@ -108,8 +109,10 @@ class StruckCall:
         await self._exchange.pause(seconds)
 
 
-def _in_background(release: Callable[[], None]) -> None:
-    asyncio.get_running_loop().run_in_executor(None, release)
+def in_real_time(seconds: float, do: Callable[[], object]) -> None:
+    """Let something be done in a thread so many real seconds from now (Desk.later)."""
+    loop = asyncio.get_running_loop()
+    loop.call_later(seconds, lambda: loop.run_in_executor(None, do))
 
 
 async def _in_threads(hooks: Iterable[Hook]) -> None:
