@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from tests.localcloud.api import ApiError
 from tests.localcloud.fc.backend import TaskExistsError
-from tests.localcloud.fc.operation import Api, Operation, Route, path_not_supported
+from tests.localcloud.fc.operation import Api, Operation, Route, internal_error, path_not_supported
 from tests.localcloud.fc.service import FunctionCompute
 from tests.localcloud.gateway import wire
 from tests.localcloud.gateway.app import Gateway
@@ -121,7 +121,8 @@ class _FunctionCall:
         except ApiError as refusal:
             return self.refused(refusal, record.request_id, {})
         except Exception as defect:  # noqa: BLE001 - a defect of the cloud itself: answered as one, raised at its end
-            return self.refused(gateway.defect(defect), record.request_id, {})
+            gateway.defect(defect)
+            return self.refused(internal_error(), record.request_id, {})
         request_id = answer.headers.get("x-fc-request-id", record.request_id)
         gateway.calls.update(record, applied=True, request_id=request_id)
         return answer

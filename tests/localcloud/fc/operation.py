@@ -77,3 +77,8 @@ class Api(Protocol):
 def path_not_supported(request: HttpRequest) -> ApiError:
     """Return the refusal of an unknown path (FC error code pages)."""
     return ApiError(400, "PathNotSupported", f"'{request.path}' against '{request.method}' is not supported")
+
+
+def internal_error() -> ApiError:
+    """Return what a client is told of a defect (FC error code pages)."""
+    return ApiError(500, "InternalServerError", "an internal error has occurred. Please retry.")
