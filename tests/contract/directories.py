@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -19,7 +20,15 @@ from tests.localcloud.ram.service import Credentials as CloudCredentials
 from tests.localcloud.server import DIRECTORY_REGION
 
 SOON = timedelta(seconds=2)  # less than the adapter asks for to try again: what is refused here is refused at once
-METHODS = {"find by name": "ListUsers", "find by id": "GetUser", "check": "GetExternalSAMLIdentityProvider"}
+METHODS = {
+    "find by name": "ListUsers",
+    "find by id": "GetUser",
+    "check": "GetExternalSAMLIdentityProvider",
+    "sso": "GetExternalSAMLIdentityProvider",
+    "age": "GetPasswordPolicy",
+    "users": "ListUsers",
+}
+_FAKED = {"check": "check_resettable", "sso": "sso_enabled", "age": "max_password_age"}
 
 
 class DirectoryWorld(Protocol):
@@ -34,6 +43,15 @@ class DirectoryWorld(Protocol):
 
     def add(self, name: str, *, enabled: bool = True, synchronized: bool = False) -> User:
         """Create a user, with a password that nobody knows; return it as the port must."""
+
+    def opt_in(self, name: str) -> User:
+        """Create a user with the tag that asks for rotation."""
+
+    def crowd(self, count: int) -> None:
+        """Create very many users."""
+
+    def let_passwords_live(self, days: int) -> None:
+        """Set the policy's MaxPasswordAge."""
 
     def remove(self, user: User) -> None:
         """Delete a user."""
@@ -84,6 +102,18 @@ class FakeDirectoryWorld:
         self._fake.known.append(user)
         return user
 
+    def opt_in(self, name: str) -> User:
+        plain = self.add(name)
+        self._fake.known[-1] = replace(plain, opted_in=True)
+        return self._fake.known[-1]
+
+    def crowd(self, count: int) -> None:
+        for number in range(count):
+            self.add(f"crowd{number:06}")
+
+    def let_passwords_live(self, days: int) -> None:
+        self._fake.max_age = timedelta(days=days)
+
     def remove(self, user: User) -> None:
         self._fake.known.remove(user)
 
@@ -109,7 +139,7 @@ class FakeDirectoryWorld:
         self._faults.refuse[self._next(method)] = DirectoryDenied("no permission")
 
     def _next(self, method: str) -> tuple[str, int]:
-        name = "find" if method.startswith("find") else {"check": "check_resettable"}.get(method, method)
+        name = "find" if method.startswith("find") else _FAKED.get(method, method)
         return name, self._faults.calls[name] + 1
 
 
@@ -149,6 +179,27 @@ class CloudDirectoryWorld:
             synchronized=synchronized,
             created=self._created(user_id),
         )
+
+    def opt_in(self, name: str) -> User:
+        user_id = UserId(
+            self._deployed.cloud.cloudsso.add_user(name, tags={"team": "a", "password-rotation": "enabled"})
+        )
+        return User(
+            directory_id=DirectoryId(self._deployed.directory_id),
+            id=user_id,
+            name=UserName(name),
+            enabled=True,
+            synchronized=False,
+            created=self._created(user_id),
+            opted_in=True,
+        )
+
+    def crowd(self, count: int) -> None:
+        self._deployed.cloud.cloudsso.seed_users(count, "crowd")
+
+    def let_passwords_live(self, days: int) -> None:
+        policy = sso.SetPasswordPolicyRequest(directory_id=self._deployed.directory_id, max_password_age=days)
+        self._deployed._sso.set_password_policy(policy)
 
     def remove(self, user: User) -> None:
         self._deployed.cloud.cloudsso.remove_user(user.id)

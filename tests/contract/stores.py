@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from shared.kms import KmsSecretStore
 from shared.model import DirectoryId, Endpoint, SecretName, SecretValue, VersionId
 from shared.ports import SecretStore
 from tests.contract.directories import credentials_of
-from tests.deployment import CloudClock, Deployment
+from tests.deployment import CloudClock, Deployment, policy
 from tests.fakes import DIRECTORY, FakeClock, FakeStore, Faults
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import KMS_REGION
@@ -25,7 +26,10 @@ ACTIONS = {
     "release": "UpdateSecretVersionStage",
     "tag": "TagResource",
     "tags": "DescribeSecret",
+    "managed": "ListSecrets",
 }
+# What the role of the function that rotates may not, and that of the function that scans may.
+LISTING = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "kms:ListSecrets", "Resource": "*"}]}
 
 
 class StoreWorld(Protocol):
@@ -57,6 +61,12 @@ class StoreWorld(Protocol):
 
     def schedule_deletion(self, secret: SecretName, method: str) -> None:
         """Schedule a secret for deletion, before the next call of a method."""
+
+    def crowd(self, count: int) -> None:
+        """Create very many secrets of this program's."""
+
+    def untag(self, secret: SecretName, key: str) -> None:
+        """Take a tag off a secret."""
 
 
 class FakeStoreWorld:
@@ -93,6 +103,14 @@ class FakeStoreWorld:
 
     def schedule_deletion(self, secret: SecretName, method: str) -> None:
         self._faults.refuse[self._next(method)] = SecretInDeletion("scheduled")
+        self._fake.leaving.add(secret)
+
+    def crowd(self, count: int) -> None:
+        for number in range(count):
+            self._fake.keep(self.secret(f"crowd{number:06}"), self.directory_id, None)
+
+    def untag(self, secret: SecretName, key: str) -> None:
+        del self._fake.tagged[secret][key]
 
     def _next(self, method: str) -> tuple[str, int]:
         return method, self._faults.calls[method] + 1
@@ -106,6 +124,7 @@ class CloudStoreWorld:
         self._clock = CloudClock(deployed.cloud)
         self.directory_id = DirectoryId(deployed.directory_id)
         endpoint = Endpoint(deployed.cloud.endpoint, "HTTP")
+        deployed.become(policy(deployed.directory_id), LISTING)
         self._store = KmsSecretStore(KMS_REGION, endpoint, credentials_of(deployed.credentials), self._clock)
 
     @property
@@ -142,3 +161,10 @@ class CloudStoreWorld:
 
     def schedule_deletion(self, secret: SecretName, method: str) -> None:
         self._deployed._kms.delete_secret(kms.DeleteSecretRequest(secret_name=secret))
+
+    def crowd(self, count: int) -> None:
+        tags = {"ManagedBy": "cloudsso-rotator", "DirectoryId": self.directory_id}
+        self._deployed.cloud.kms.seed_secrets(count, self.secret("crowd"), tags=lambda _position: tags)
+
+    def untag(self, secret: SecretName, key: str) -> None:
+        self._deployed._kms.untag_resource(kms.UntagResourceRequest(secret_name=secret, tag_keys=json.dumps([key])))

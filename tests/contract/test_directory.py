@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -32,10 +34,15 @@ def reset(
 
 
 def call(world: DirectoryWorld, method: str, user: User) -> None:
-    if method == "check":
-        world.directory.check_resettable(user)
-    else:
-        world.directory.find(UserRef(id=user.id) if method == "find by id" else named(user.name))
+    calls: dict[str, Callable[[], object]] = {
+        "check": lambda: world.directory.check_resettable(user),
+        "sso": world.directory.sso_enabled,
+        "age": world.directory.max_password_age,
+        "users": lambda: list(world.directory.users()),
+        "find by id": lambda: world.directory.find(UserRef(id=user.id)),
+        "find by name": lambda: world.directory.find(named(user.name)),
+    }
+    calls[method]()
 
 
 # ------------------------------------------------------------------------------------------------------------- find
@@ -236,6 +243,57 @@ def test_check_resettable_refuses_with_the_reason_where_sso_logon_is_enabled(dir
     directories.enable_sso()
     with pytest.raises(ResetNotAllowed, match="SSO logon"):
         directories.directory.check_resettable(alice)
+
+
+# ------------------------------------------------------------------------------------------- sso_enabled, the policy
+
+
+def test_sso_enabled_tells_whether_sso_logon_is(directories: DirectoryWorld) -> None:
+    assert directories.directory.sso_enabled() is False
+    directories.enable_sso()
+    assert directories.directory.sso_enabled() is True
+
+
+@pytest.mark.parametrize("days", [1, 90, 120])
+def test_max_password_age_is_the_policys(directories: DirectoryWorld, days: int) -> None:
+    directories.let_passwords_live(days)
+    assert directories.directory.max_password_age() == timedelta(days=days)
+
+
+# ------------------------------------------------------------------------------------------------------------ users
+
+
+def test_an_empty_directory_has_no_users(directories: DirectoryWorld) -> None:
+    assert list(directories.directory.users()) == []
+
+
+def test_users_are_of_every_status_and_described_as_find_describes_them(directories: DirectoryWorld) -> None:
+    added = [
+        directories.add("alice"),
+        directories.add("bob", enabled=False),
+        directories.add("carol", synchronized=True),
+        directories.opt_in("dave"),
+    ]
+    listed = list(directories.directory.users())
+    assert listed == added
+    assert [directories.directory.find(UserRef(id=each.id)) for each in listed] == added
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 200, 250])
+def test_users_are_listed_to_the_last_page(directories: DirectoryWorld, count: int) -> None:
+    directories.crowd(count)
+    names = [each.name for each in directories.directory.users()]
+    assert len(names) == len(set(names)) == count
+
+
+@pytest.mark.parametrize("fault", ["lose_answer", "shut_down"])
+def test_a_listing_whose_later_page_is_not_to_be_had_raises(directories: DirectoryWorld, fault: str) -> None:
+    directories.crowd(150)
+    users = directories.directory.users()
+    assert next(users).name == "crowd000000"
+    getattr(directories, fault)("users")
+    with pytest.raises(DirectoryUnavailable):
+        list(users)
 
 
 # --------------------------------------------------------------------------------------------------- what all share

@@ -147,6 +147,76 @@ def test_a_server_that_answers_with_another_user_than_asked_is_not_trusted(deplo
         CloudDirectoryWorld(deployed).directory.find(UserRef(id=UserId(deployed.user_ids["alice"])))
 
 
+@pytest.mark.parametrize("count", [1, 100, 101, 300])
+def test_a_listing_takes_a_call_for_a_hundred_users(cloud: LocalCloud, count: int) -> None:
+    deployed = Deployment(cloud)
+    cloud.cloudsso.seed_users(count)
+    assert len(list(CloudDirectoryWorld(deployed).directory.users())) == count
+    assert deployed.actions() == ["ListUsers"] * -(-count // 100)
+    assert {call.params["MaxResults"] for call in cloud.calls.matching("ListUsers")} == {"100"}
+
+
+def test_a_listing_is_unharmed_by_users_who_come_and_go(cloud: LocalCloud) -> None:
+    deployed = Deployment(cloud)
+    ids = cloud.cloudsso.seed_users(250)
+    users = CloudDirectoryWorld(deployed).directory.users()
+    seen = [next(users).id]
+    cloud.cloudsso.remove_user(ids[0])
+    cloud.cloudsso.remove_user(ids[200])
+    cloud.cloudsso.add_user("late")
+    seen += [user.id for user in users]
+    assert set(ids) - {ids[200]} <= set(seen)
+
+
+PAGE = b'{"RequestId": "1", "TotalCounts": %d, "IsTruncated": %s, "NextToken": "%s", "Users": [%s]}'
+USER = b'{"UserId": "u-1", "UserName": "alice", "Status": "Enabled"}'
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [PAGE % (2, b"false", b"", USER)],  # fewer than it counts
+        [PAGE % (2, b"true", b"", USER)],  # truncated, and no way on
+        [PAGE % (9, b"true", b"t", USER), PAGE % (9, b"true", b"t", USER)],  # a page that leads to itself
+        [PAGE % (9, b"true", b"a", USER), PAGE % (9, b"true", b"b", USER), PAGE % (9, b"true", b"a", USER)],
+        [b'{"RequestId": "1", "TotalCounts": 1, "Users": [%s]}' % USER],  # truncated or not, it does not say
+        [b'{"RequestId": "1", "TotalCounts": 1, "IsTruncated": false, "Users": [{"UserId": "u-1"}]}'],
+        [b'{"RequestId": "1", "IsTruncated": false}'],
+        [b"{}"],
+        [b"<html>"],
+        [b""],
+    ],
+)
+def test_a_listing_that_is_not_whole_raises(cloud: LocalCloud, pages: list[bytes]) -> None:
+    deployed = Deployment(cloud)
+    for number, page in enumerate(pages, 1):
+        strike(deployed, "ListUsers", "garbage", body=page, nth=number)
+    with pytest.raises(DirectoryUnavailable):
+        list(CloudDirectoryWorld(deployed).directory.users())
+
+
+def test_a_token_without_truncation_means_nothing(cloud: LocalCloud) -> None:
+    deployed = Deployment(cloud)
+    strike(deployed, "ListUsers", "garbage", body=PAGE % (1, b"false", b"t", USER))
+    assert [user.name for user in CloudDirectoryWorld(deployed).directory.users()] == ["alice"]
+
+
+@pytest.mark.parametrize("age", [b"0", b"-1", b"null", b'"90"', b"1e9", b"true"])
+def test_a_policy_whose_age_makes_no_sense_is_unreadable(deployed: Deployment, age: bytes) -> None:
+    policy = b'{"RequestId": "1", "PasswordPolicy": {"MaxPasswordAge": %s}}' % age
+    strike(deployed, "GetPasswordPolicy", "garbage", body=policy)
+    with pytest.raises(DirectoryUnavailable):
+        CloudDirectoryWorld(deployed).directory.max_password_age()
+
+
+@pytest.mark.parametrize("action", ["ListUsers", "GetPasswordPolicy", "GetExternalSAMLIdentityProvider"])
+def test_a_wrong_directory_is_a_wrong_setting_for_whoever_scans(deployed: Deployment, action: str) -> None:
+    strike(deployed, action, "error", status=404, code="EntityNotExists.Directory")
+    directory = CloudDirectoryWorld(deployed).directory
+    with pytest.raises(SettingsError, match="CLOUDSSO_DIRECTORY_ID"):
+        (list(directory.users()), directory.max_password_age(), directory.sso_enabled())
+
+
 def test_a_wrong_directory_is_a_wrong_setting(cloud: LocalCloud) -> None:
     deployed = Deployment(cloud)
     strike(deployed, "ListUsers", "error", status=404, code="EntityNotExists.Directory")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 
@@ -15,7 +17,7 @@ from shared.errors import (
     SecretStoreUnavailable,
     VersionConflict,
 )
-from shared.model import CURRENT, RequestId, SecretName, SecretValue, Version, VersionId
+from shared.model import CURRENT, Managed, RequestId, SecretName, SecretValue, Version, VersionId
 from tests.contract.directories import SOON
 from tests.contract.stores import ACTIONS, StoreWorld
 from tests.fakes import PREVIOUS, user
@@ -67,6 +69,7 @@ def prepared(world: StoreWorld, method: str) -> Callable[[], object]:
         "release": lambda: world.store.release(name, CUSTOM, SECOND),
         "tag": lambda: world.store.tag(name, {"RotatedAt": "2026-01-01T00:00:00Z"}),
         "tags": lambda: world.store.tags(name),
+        "managed": lambda: list(world.store.managed(world.directory_id)),
     }
     return calls[method]
 
@@ -223,6 +226,74 @@ def test_tags_are_each_secrets_own(stores: StoreWorld, secret: SecretName) -> No
     create(stores, stores.secret("bob"))
     stores.store.tag(secret, {"Note": "hers"})
     assert "Note" not in stores.store.tags(stores.secret("bob"))
+
+
+# ---------------------------------------------------------------------------------------------------------- managed
+
+
+def kept(world: StoreWorld, name: str, **tags: str) -> SecretName:
+    """Create a secret as a rotation of the world's directory does, and tag it."""
+    secret = world.secret(name)
+    whose = replace(user(name), directory_id=world.directory_id)
+    world.store.create(secret, FIRST, ONE, whose, send_by=world.now() + SOON)
+    if tags:
+        world.store.tag(secret, tags)
+    return secret
+
+
+def managed(world: StoreWorld) -> list[Managed]:
+    return list(world.store.managed(world.directory_id))
+
+
+def test_nothing_is_managed_where_there_is_no_secret(stores: StoreWorld) -> None:
+    assert managed(stores) == []
+
+
+def test_a_secret_is_managed_from_its_creation_on_and_rotated_when_its_tag_says(stores: StoreWorld) -> None:
+    alice, bob = kept(stores, "alice"), kept(stores, "bob", RotatedAt="2026-01-02T03:04:05Z")
+    then = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    assert managed(stores) == [Managed(alice, None), Managed(bob, then)]
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-01-02", "2026-02-30T00:00:00Z", "1767323045"])
+def test_a_tag_that_is_no_time_says_nothing(stores: StoreWorld, text: str) -> None:
+    alice = kept(stores, "alice", RotatedAt=text)
+    assert managed(stores) == [Managed(alice, None)]
+
+
+@pytest.mark.parametrize("key", ["ManagedBy", "DirectoryId"])
+def test_a_secret_without_this_programs_tags_is_somebody_elses(stores: StoreWorld, key: str) -> None:
+    alice, bob = kept(stores, "alice"), kept(stores, "bob")
+    stores.untag(alice, key)
+    assert managed(stores) == [Managed(bob, None)]
+
+
+@pytest.mark.parametrize("tags", [{"ManagedBy": "terraform"}, {"DirectoryId": "d-other"}])
+def test_a_secret_with_other_tags_is_somebody_elses(stores: StoreWorld, tags: dict[str, str]) -> None:
+    kept(stores, "alice", **tags)
+    assert managed(stores) == []
+
+
+def test_a_secret_that_waits_for_its_deletion_is_told_as_such(stores: StoreWorld) -> None:
+    alice = kept(stores, "alice")
+    stores.schedule_deletion(alice, "put")
+    assert managed(stores) == [Managed(alice, None, in_deletion=True)]
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 250])
+def test_secrets_are_listed_to_the_last_page(stores: StoreWorld, count: int) -> None:
+    stores.crowd(count)
+    assert len({each.secret for each in managed(stores)}) == count
+
+
+@pytest.mark.parametrize("fault", ["lose_answer", "shut_down"])
+def test_a_listing_whose_later_page_is_not_to_be_had_raises(stores: StoreWorld, fault: str) -> None:
+    stores.crowd(150)
+    listing = stores.store.managed(stores.directory_id)
+    next(listing)
+    getattr(stores, fault)("managed")
+    with pytest.raises(SecretStoreUnavailable):
+        list(listing)
 
 
 # --------------------------------------------------------------------------------------------------- what all share

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from alibabacloud_kms20160120 import models as kms
 
 from shared.errors import (
     RotatorError,
@@ -144,3 +146,90 @@ def test_a_refused_creation_of_unknown_cause_is_no_conflict_of_versions(deployed
     with pytest.raises(SecretRefused, match="Surprise"):
         world.store.create(alice(world), FIRST, VALUE, user("alice"), send_by=world.now() + timedelta(seconds=2))
     assert world.store.versions(alice(world)) is None
+
+
+# ---------------------------------------------------------------------------------------------------------- managed
+
+
+def seed(deployed: Deployment, count: int, prefix: str = "seeded") -> None:
+    tags = {"ManagedBy": "cloudsso-rotator", "DirectoryId": deployed.directory_id}
+    deployed.cloud.kms.seed_secrets(count, prefix, tags=lambda _position: tags)
+
+
+def drop(deployed: Deployment, name: str) -> None:
+    """Delete a secret for good, as an administrator may at any moment."""
+    request = kms.DeleteSecretRequest(secret_name=name, force_delete_without_recovery="true")
+    deployed._kms.delete_secret(request)
+
+
+def seen(world: CloudStoreWorld, after_a_page: Callable[[], None] = lambda: None) -> list[str]:
+    """Return the names that a listing yields, with something happening once its first page was read."""
+    listing = world.store.managed(world.directory_id)
+    names = [next(listing).secret]
+    after_a_page()
+    return [*names, *(one.secret for one in listing)]
+
+
+@pytest.mark.parametrize("count", [1, 100, 101, 300])
+def test_a_listing_takes_a_call_for_a_hundred_secrets_with_their_tags(deployed: Deployment, count: int) -> None:
+    world = CloudStoreWorld(deployed)
+    seed(deployed, count)
+    deployed.cloud.calls.clear()
+    assert len(seen(world)) == count
+    assert deployed.actions() == ["ListSecrets"] * -(-count // 100)
+    asked = {(call.params["FetchTags"], call.params["PageSize"]) for call in deployed.cloud.calls.matching()}
+    assert asked == {("true", "100")}
+    assert not any("Filters" in call.params for call in deployed.cloud.calls.matching())
+
+
+def test_more_secrets_are_listed_than_a_filter_by_tag_would_return(deployed: Deployment) -> None:
+    world = CloudStoreWorld(deployed)
+    seed(deployed, 4100)
+    assert len(set(seen(world))) == 4100
+
+
+def test_a_listing_that_a_deletion_shifted_is_repeated_so_that_nobody_is_missed(deployed: Deployment) -> None:
+    world = CloudStoreWorld(deployed)
+    seed(deployed, 250)
+    names = seen(world, lambda: drop(deployed, "seeded000005"))
+    assert len(names) > 250
+    assert set(names) >= {f"seeded{number:06}" for number in range(250)}
+
+
+def test_a_listing_that_grows_meanwhile_is_whole(deployed: Deployment) -> None:
+    world = CloudStoreWorld(deployed)
+    seed(deployed, 250)
+    deployed.cloud.calls.clear()
+    assert set(seen(world, lambda: seed(deployed, 60, "late"))) >= {f"seeded{number:06}" for number in range(250)}
+    assert deployed.actions() == ["ListSecrets"] * 4
+
+
+def test_a_listing_that_never_comes_to_rest_is_given_up(deployed: Deployment) -> None:
+    world = CloudStoreWorld(deployed)
+    seed(deployed, 250)
+    deployed.cloud.calls.clear()
+    victims = iter(range(250))
+    deployed.cloud.faults.after("ListSecrets", lambda: drop(deployed, f"seeded{next(victims):06}"), count=9)
+    with pytest.raises(SecretStoreUnavailable, match="changed while it was read"):
+        seen(world)
+    assert deployed.actions().count("ListSecrets") == 2 * 3  # the second page of each told it
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"TotalCount": 2, "PageNumber": 1, "SecretList": {"Secret": [{"SecretName": "s"}]}},  # not all of them
+        {"TotalCount": 1, "PageNumber": 2, "SecretList": {"Secret": [{"SecretName": "s"}]}},  # another page
+        {"TotalCount": 1, "PageNumber": 1, "SecretList": {"Secret": [{"CreateTime": "x"}]}},
+        {"TotalCount": 1, "PageNumber": 1},
+        {"PageNumber": 1, "SecretList": {"Secret": []}},
+        {},
+        [],
+        None,
+    ],
+)
+def test_a_list_of_secrets_that_is_not_whole_is_none_at_all(deployed: Deployment, body: object) -> None:
+    world = CloudStoreWorld(deployed)
+    deployed.cloud.faults.arm(Fault("ListSecrets", "garbage", body=json.dumps(body).encode(), count=9))
+    with pytest.raises(SecretStoreUnavailable):
+        list(world.store.managed(world.directory_id))

@@ -52,13 +52,20 @@ class Kms:
             self._shelf.sweep()
             return self._shelf.get(name).versions.kept
 
-    def seed_secrets(self, count: int, prefix: str = "secret", data: str = "seeded") -> None:
+    def seed_secrets(
+        self,
+        count: int,
+        prefix: str = "secret",
+        data: str = "seeded",
+        tags: Callable[[int], dict[str, str]] = lambda _position: {},
+    ) -> None:
         """Create `secret000000`, `secret000001` and so on, each with one current version `v1`."""
         with self._lock:
             for position in range(count):
                 now, number = self._shelf.clock.now(), self._shelf.next_number()
                 versions = Versions().append(Version("v1", data, "text", now, ("ACSCurrent",)))
-                self._shelf.keep(Secret(number, f"{prefix}{position:06}", now, now, versions=versions))
+                name = f"{prefix}{position:06}"
+                self._shelf.keep(Secret(number, name, now, now, tags=tags(position), versions=versions))
 
     def _actions(self, lifecycle: LifecycleCalls) -> dict[str, Action]:
         handlers = {
