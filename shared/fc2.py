@@ -88,7 +88,7 @@ def _silence() -> None:
 
     They hand the string to sign and every request's headers, security token and signature in them, to logging.debug
     and logging.error. The name `logging` within those two modules is all that is exchanged: nobody else's log changes,
-    at no time, which a filter on the root logger's handlers could not promise for handlers yet to come.
+    at no time. A filter on the root logger would be everybody's, and gone when somebody configures logging anew.
     """
     silent = logging.Logger("fc2")  # noqa: LOG001 - outside logging's hierarchy no configuration can give it a voice
     silent.disabled = True
