@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
@@ -13,12 +15,18 @@ from starlette.routing import Route
 from tests.localcloud.api import Clock
 from tests.localcloud.cloudsso.passwords import SignIn
 from tests.localcloud.cloudsso.service import CloudSSO
+from tests.localcloud.eventbridge.connections import Connections
+from tests.localcloud.eventbridge.events import Origin
+from tests.localcloud.eventbridge.service import EventBridge
 from tests.localcloud.fc.api2 import Api2
 from tests.localcloud.fc.api3 import Api3
+from tests.localcloud.fc.deploy import Deployer, Policies
 from tests.localcloud.fc.entrance import Entrance
+from tests.localcloud.fc.manifest import Manifest
 from tests.localcloud.fc.operation import Api, Place
 from tests.localcloud.fc.platform import Functions
 from tests.localcloud.fc.signature import Fc2Verifier
+from tests.localcloud.fc.timers import Timers
 from tests.localcloud.gateway.app import Gateway, Product
 from tests.localcloud.gateway.calls import Calls
 from tests.localcloud.gateway.control import control_mount, new_token
@@ -28,6 +36,7 @@ from tests.localcloud.gateway.listener import Listener
 from tests.localcloud.gateway.tls import server_context
 from tests.localcloud.kms.service import Kms
 from tests.localcloud.ram.service import Credentials, Ram
+from tests.localcloud.smq.service import Smq
 from tests.localcloud.state import CallStore, MemoryStore
 from tests.localcloud.switches import Switches
 from tests.localcloud.timeline import Timeline
@@ -37,6 +46,7 @@ DIRECTORY_REGION = "cn-shanghai"
 KMS_REGION = "cn-hangzhou"
 FC_REGION = "cn-hangzhou"
 TOKEN_SECONDS = 36 * 3600.0  # longer than any test or demo; Ram.expire() ends a key earlier
+_SEED = 2026
 ADMIN_POLICY = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
@@ -78,6 +88,21 @@ class LocalCloud:
             self._gateway.later = self.timeline.after  # a late call must land before a lease that is skipped ends
         place = Place(FC_REGION, ACCOUNT_ID)
         self.fc = Functions(place, self.ram, self.clock, self.timeline, lambda: self.switches.async_retry_delay)
+        self.smq = Smq(self.clock)
+        self.fc.send_messages_to(self.smq)
+        self.random = random.Random(_SEED)  # noqa: S311 - the delays of retries; seed it for others
+        around = Connections(
+            self.timeline,
+            self.smq,
+            lambda: self.fc.backend,
+            lambda: self.switches,
+            Origin(FC_REGION, ACCOUNT_ID),
+            self.random,
+        )
+        self.eventbridge = EventBridge(around)
+        self.timers = Timers(around, self.clock)
+        self.fc.fire = self.timers.fire
+        self.deployer = Deployer(self.fc, around, self.eventbridge, self.timers)
         self.admin = self.role("admin", ADMIN_POLICY)
 
     def __enter__(self) -> LocalCloud:
@@ -131,6 +156,7 @@ class LocalCloud:
 
     def stop(self) -> None:
         """End what runs, drop every connection, give the ports back, close the store."""
+        self.timers.stop()
         self.fc.stop()
         self.timeline.stop()
         self._listener.stop()
@@ -139,6 +165,16 @@ class LocalCloud:
     def role(self, name: str, *documents: Mapping[str, Any], expires_in: float | None = TOKEN_SECONDS) -> Credentials:
         """Create a role from policy documents, and issue a key for it: temporary, as a function's always are."""
         return self.ram.issue(self.ram.role(name, ACCOUNT_ID, *documents), expires_in=expires_in)
+
+    def deploy(self, path: Path, environ: Mapping[str, str], policies: Policies) -> Manifest:
+        """Deploy what an s.yaml declares: functions with their roles, and their triggers.
+
+        `environ` is what the manifest's env() sees; `policies` are the documents of each role, by its name. Queues and
+        topics must be there: `Manifest.queues()` and `topics()` tell which.
+        """
+        manifest = Manifest.read(path, environ, ACCOUNT_ID)
+        self.deployer.deploy(manifest, policies)
+        return manifest
 
     def sign_in(self, user_name: str, password: str) -> SignIn:
         """Try a password at the user portal: the proof that it is the live one."""

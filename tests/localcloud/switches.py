@@ -64,3 +64,13 @@ class Switches:
     ] = "409 StatefulAsyncInvocationAlreadyExists"
     # FC: how long does the asynchronous queue wait between a function error and the retry?
     async_retry_delay: Literal["10 s", "0 s", "60 s"] = "10 s"
+    # EventBridge: does `asyncInvocationType: true` mean asynchronous? (The SDK's docstring says synchronous.)
+    async_invocation_type: Literal["true is async", "true is sync"] = "true is async"
+    # EventBridge: do retryStrategy and deadLetterQueue count in event mode? (fc3's documentation says no.)
+    run_options_of_rules: bool = False
+    # EventBridge: does deliveryOption.concurrency count for a queue? (The SDK's docstring says for Kafka only.)
+    queue_concurrency: bool = False
+    # EventBridge: what does a dead-letter queue get of a batch?
+    dead_letters: Literal["one-each", "whole-batch"] = "one-each"
+    # EventBridge: what does IsBase64Decode make of a body that is not base64?
+    undecodable_body: Literal["kept", "mangled"] = "kept"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
+from tests.localcloud.api import ApiError
 from tests.localcloud.fc.backend import Backend
 from tests.localcloud.fc.operation import Place
+
+
+def _no_timers(function: str, trigger: str) -> str:
+    raise ApiError(404, "TriggerNotFound", f"trigger '{trigger}' of function '{function}' does not exist.")
 
 
 @dataclass
@@ -14,3 +20,4 @@ class FunctionCompute:
 
     place: Place
     backend: Backend
+    fire: Callable[[str, str], str] = field(default=_no_timers)  # a function's timer, now; returns the request id

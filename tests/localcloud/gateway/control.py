@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 
 from tests.localcloud.api import ApiError
 from tests.localcloud.gateway.faults import Fault
+from tests.localcloud.smq.queues import Message
 from tests.localcloud.switches import Switches
 
 if TYPE_CHECKING:
@@ -41,6 +42,28 @@ class _Change(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
 
 class _Shift(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
     seconds: float
+
+
+class _Queue(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
+    queue_name: str
+
+
+class _Send(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
+    queue_name: str
+    body: str
+    encoded: bool = False  # base64, as the Python SDK sends by default
+
+
+class _Publish(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
+    topic_name: str
+    body: str
+    attributes: dict[str, str] = {}
+    tag: str = ""
+
+
+class _Fire(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
+    function_name: str
+    trigger_name: str
 
 
 class Controls:
@@ -97,6 +120,48 @@ class Controls:
         self._cloud.calls.clear()
         return []
 
+    def create_queue(self, body: bytes) -> object:
+        """Create a queue; one that exists is left as it is."""
+        return {"QueueName": self._cloud.smq.create_queue(msgspec.json.decode(body, type=_Queue).queue_name).name}
+
+    def queues(self, _body: bytes) -> object:
+        """Return every queue with its messages, hidden ones too."""
+        return {queue.name: [_shown(message) for message in queue.messages()] for queue in self._cloud.smq.queues()}
+
+    def send(self, body: bytes) -> object:
+        """Send a message to a queue."""
+        wanted = msgspec.json.decode(body, type=_Send)
+        return {"MessageId": self._cloud.smq.queue(wanted.queue_name).send(wanted.body, encoded=wanted.encoded).id}
+
+    def topics(self, _body: bytes) -> object:
+        """Return every topic with what was published."""
+        topics = self._cloud.smq.topics()
+        return {topic.name: [_shown(each.message) for each in topic.published] for topic in topics}
+
+    def publish(self, body: bytes) -> object:
+        """Publish a message to a topic."""
+        wanted = msgspec.json.decode(body, type=_Publish)
+        return {
+            "MessageId": self._cloud.smq.publish(wanted.topic_name, wanted.body, wanted.attributes, tag=wanted.tag).id
+        }
+
+    def put_event(self, body: bytes) -> object:
+        """Put an event onto the event bus."""
+        return {"EventId": self._cloud.eventbridge.put(msgspec.json.decode(body, type=dict[str, Any]))}
+
+    def deliveries(self, _body: bytes) -> object:
+        """Return how the deliveries of streams, rules and topics ended."""
+        return [asdict(ended) for ended in (*self._cloud.eventbridge.ends, *self._cloud.deployer.topics.ends)]
+
+    def fire(self, body: bytes) -> object:
+        """Fire a timer now."""
+        wanted = msgspec.json.decode(body, type=_Fire)
+        return {"RequestId": self._cloud.fc.fire(wanted.function_name, wanted.trigger_name)}
+
+    def logs(self, _body: bytes) -> object:
+        """Return what the functions have logged."""
+        return [asdict(record) for record in self._cloud.fc.logs()]
+
 
 def control_mount(cloud: LocalCloud, token: str) -> Mount:
     """Return the routes of all controls."""
@@ -112,6 +177,15 @@ def control_mount(cloud: LocalCloud, token: str) -> Mount:
         ("/release-late", "POST", controls.release_late),
         ("/calls", "GET", controls.calls),
         ("/calls", "DELETE", controls.clear_calls),
+        ("/queues", "GET", controls.queues),
+        ("/queues", "POST", controls.create_queue),
+        ("/messages", "POST", controls.send),
+        ("/topics", "GET", controls.topics),
+        ("/topics", "POST", controls.publish),
+        ("/events", "POST", controls.put_event),
+        ("/deliveries", "GET", controls.deliveries),
+        ("/timers", "POST", controls.fire),
+        ("/logs", "GET", controls.logs),
     ]
     return Mount("/_localcloud", routes=[Route(path, _endpoint(do, token), methods=[verb]) for path, verb, do in table])
 
@@ -133,11 +207,15 @@ def _endpoint(control: Control, token: str) -> Endpoint:
 
 def _controlled(control: Control, body: bytes) -> JSONResponse:
     try:
-        return JSONResponse(control(body))
+        return JSONResponse(msgspec.to_builtins(control(body)))
     except ApiError as refusal:
         return JSONResponse({"error": refusal.message, "code": refusal.code}, 400)
     except (ValueError, msgspec.MsgspecError) as problem:
         return JSONResponse({"error": str(problem)}, 400)
+
+
+def _shown(message: Message) -> dict[str, str]:
+    return {"MessageId": message.id, "PublishTime": message.published.isoformat(), "Body": message.body}
 
 
 def _known_fields(body: bytes, kind: type[Fault | Switches]) -> dict[str, Any]:
