@@ -119,6 +119,17 @@ def test_what_may_get_better_is_sent_again_until_it_does(world: CloudDispatcherW
     assert (world.tries(), len(world.handed_on())) == (2, 1)
 
 
+def test_a_call_that_is_not_answered_is_given_up_and_sent_again(
+    world: CloudDispatcherWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openapi, "READ_TIMEOUT", timedelta(seconds=0.2))
+    if world.target == FC2:
+        monkeypatch.setattr("shared.fc2._TIMEOUTS", (5, 0.2))
+    world.cloud.faults.arm(Fault(INVOKE, "hang"))
+    assert world.made().dispatch(rotation(), TASK) is False
+    assert (world.tries(), len(world.handed_on())) == (2, 1)
+
+
 def test_pauses_grow_and_end_in_time(world: CloudDispatcherWorld) -> None:
     slept: list[float] = []
     shift = world.clock.sleep

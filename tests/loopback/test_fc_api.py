@@ -158,6 +158,12 @@ def test_a_name_that_cannot_be_one_is_refused(cloud: LocalCloud, backend: StubBa
     assert backend.accepted == []
 
 
+def test_a_qualifier_that_cannot_be_one_is_refused(cloud: LocalCloud, backend: StubBackend) -> None:
+    request = models.InvokeFunctionRequest(body=b"{}", qualifier="no qualifier")
+    assert refusal(lambda: three(cloud).invoke_function("rotator", request)) == (400, "InvalidArgument")
+    assert backend.accepted == []
+
+
 def test_a_function_of_fc2_can_be_named_from_here(cloud: LocalCloud, backend: StubBackend) -> None:
     backend.functions = {Target("reset", "LATEST", "rotator")}
     assert call(cloud, function="rotator$reset").status_code == 200

@@ -135,15 +135,12 @@ class _FunctionCall:
 
 
 def _in_own_thread(do: Callable[[], Answer]) -> Future[Answer]:
-    """Run in a thread that is no executor's: any number of functions may be at work, and none keeps the process up."""
+    """Run what always answers in a thread of its own: any number may be at work, and none keeps the process up."""
     future: Future[Answer] = Future()
 
     def run() -> None:
         future.set_running_or_notify_cancel()
-        try:
-            future.set_result(do())
-        except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
-            future.set_exception(error)
+        future.set_result(do())
 
     held = contextvars.copy_context()  # what the task holds busy, the thread may lift while a function runs
     threading.Thread(target=held.run, args=(run,), name="function call", daemon=True).start()
