@@ -33,9 +33,9 @@ fuzz: .venv/ready
 cloud: .venv/ready
 	@$(BIN)/python -m tests.localcloud
 
-# deploy/stack.json anew, from s.yaml and the functions' policies; a test asks for it when they have changed.
+# docs/stack.json anew, from s.yaml and the functions' policies; a test asks for it when they have changed.
 stack: .venv/ready
-	$(BIN)/python -m deploy.stack
+	$(BIN)/python -m tests.stack.template
 
 .venv/ready: requirements.txt tests/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "cloudsso-rotator needs Python 3.10 or later: make PYTHON=python3.12")'

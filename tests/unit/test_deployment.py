@@ -16,12 +16,12 @@ import pytest
 import yaml
 from croniter import croniter
 
-from deploy import stack
 from shared.bootstrap import RESERVE
 from shared.rotation import PUBLISH_BY
 from shared.settings import ScanSettings, Settings, SharedSettings
 from tests.localcloud.fc.manifest import Manifest
-from tests.stack import Stack, create
+from tests.stack import template as stack
+from tests.stack.evaluation import Stack, create
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = [path.parent.name for path in sorted(ROOT.glob("functions/*/index.py"))]
@@ -345,7 +345,7 @@ def test_a_policys_placeholders_are_the_known_ones(function: str) -> None:
     assert json.loads(filled)["Version"] == "1"
 
 
-# ---------------------------------------------------------------------------------------------------- deploy/stack.json
+# ---------------------------------------------------------------------------------------------------- docs/stack.json
 
 
 @pytest.fixture(scope="module")
@@ -534,7 +534,7 @@ def ignored(path: str) -> bool:
         ".venv-reader/pyvenv.cfg",
         ".ci/x",
         "events/direct.json",
-        "deploy/stack.json",
+        "docs/stack.json",
         "docs/protocol.md",
         "shared/__pycache__/model.cpython-310.pyc",
         "pyproject.toml",

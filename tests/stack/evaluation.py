@@ -1,4 +1,4 @@
-"""deploy/stack.json as ROS would make it: the roles with their policies, the queues and the topic, by name.
+"""docs/stack.json as ROS would make it: the roles with their policies, the queues and the topic, by name.
 
 Whoever deploys s.yaml to the loopback cloud gives it these, so that it runs with exactly the permissions and queues
 that a deployment has.
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.stack import STACK
+from tests.stack.template import STACK
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
