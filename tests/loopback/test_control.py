@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 from alibabacloud_tea_openapi.exceptions import ClientException
 from darabonba.exceptions import UnretryableException
 
+from tests.localcloud.fc.backend import Target
+from tests.localcloud.fc.functions import FunctionSpec
+from tests.localcloud.fc.props import TimerConfig
 from tests.localcloud.server import LocalCloud
 from tests.loopback import clients
 
@@ -83,6 +87,40 @@ def test_another_process_can_read_and_clear_the_log_of_calls(cloud: LocalCloud) 
     assert len(cloud.calls) == 0
 
 
+def test_another_process_can_send_to_a_queue_and_read_it(cloud: LocalCloud) -> None:
+    assert control(cloud, "POST", "/queues", {"QueueName": "work"}).body == {"QueueName": "work"}
+    sent = control(cloud, "POST", "/messages", {"QueueName": "work", "Body": "TEST"}).body
+    control(cloud, "POST", "/messages", {"QueueName": "work", "Body": "TEST", "Encoded": True})
+    first, second = control(cloud, "GET", "/queues").body["work"]
+    assert (first["MessageId"], first["Body"]) == (sent["MessageId"], "TEST")
+    assert second["Body"] == base64.b64encode(b"TEST").decode()
+
+
+def test_another_process_can_publish_to_a_topic_and_see_what_was(cloud: LocalCloud) -> None:
+    cloud.smq.create_topic("news")
+    sent = control(cloud, "POST", "/topics", {"TopicName": "news", "Body": "TEST", "Attributes": {"a": "b"}}).body
+    (published,) = control(cloud, "GET", "/topics").body["news"]
+    assert (published["MessageId"], published["Body"]) == (sent["MessageId"], "TEST")
+
+
+def test_another_process_can_put_an_event_onto_the_bus(cloud: LocalCloud) -> None:
+    event = {"id": "e-1", "source": "acme", "specversion": "1.0", "type": "x", "data": {}}
+    assert control(cloud, "POST", "/events", event).body == {"EventId": "e-1"}
+    assert control(cloud, "GET", "/deliveries").body == []  # no rule is about it
+
+
+def test_another_process_can_fire_a_timer_and_read_what_came_of_it(skipping: LocalCloud, tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context):\n    print('seen', event)\n", encoding="utf-8")
+    target = Target("tick")
+    skipping.fc.deploy(FunctionSpec("tick", tmp_path, "index.handler"))
+    skipping.timers.deploy(target, "daily", TimerConfig(cron_expression="0 0 2 * * *", enable=True))
+    reply = control(skipping, "POST", "/timers", {"FunctionName": "tick", "TriggerName": "daily"})
+    skipping.timeline.settle()
+    (record,) = control(skipping, "GET", "/logs").body
+    assert (record["function"], record["request_id"]) == ("tick", reply.body["RequestId"])
+    assert '"triggerName": "daily"' in record["text"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "said"),
     [
@@ -94,6 +132,13 @@ def test_another_process_can_read_and_clear_the_log_of_calls(cloud: LocalCloud) 
         ("/sign-in", {"UserName": "a"}, "Password"),
         ("/clock", {"Seconds": "soon"}, "Seconds"),
         ("/clock", None, "Input data was truncated"),
+        ("/queues", {"QueueName": "a_b"}, "no name for one of queues"),
+        ("/messages", {"QueueName": "none", "Body": "x"}, "The queue 'none' does not exist"),
+        ("/messages", {"QueueName": "none", "Text": "x"}, "Text"),
+        ("/topics", {"TopicName": "none", "Body": "x"}, "The topic 'none' does not exist"),
+        ("/events", {"id": "1"}, "The event lacks source"),
+        ("/events", [], "Expected `object`"),
+        ("/timers", {"FunctionName": "f", "TriggerName": "t"}, "There is no timer t of function f"),
     ],
 )
 def test_a_control_that_is_not_understood_says_why(cloud: LocalCloud, path: str, body: object, said: str) -> None:
