@@ -101,7 +101,7 @@ class Functions(FunctionCompute):
             shift.close()
             os.close(self._shift_file)
 
-    def send_messages_to(self, messages: Messages) -> None:
+    def send_messages_to(self, messages: Messages | None) -> None:
         """Let destinations that are queues and topics be these."""
         self._destinations.messages = messages
 

@@ -12,11 +12,12 @@ from tests.localcloud.api import ApiError
 from tests.localcloud.ram.policy import Policy, Verdict, judge
 
 # What a denial looks like, by service: KMS "Common error codes" page; for CloudSSO the code is not published, and
-# NoPermission is what the gateway of most products says; FC: error code pages.
+# NoPermission is what the gateway of most products says; FC and SMQ: their error code pages.
 _DENIALS = {
     "kms": ("Forbidden.NoPermission", "This operation is forbidden by permission system."),
     "cloudsso": ("NoPermission", "You are not authorized to do this operation."),
     "fc": ("AccessDenied", "the caller is not authorized to perform this operation"),
+    "mns": ("AccessDenied", "The OwnerId that your Access Key Id associated to is forbidden for this operation."),
 }
 
 
