@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -14,9 +15,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.localcloud.deployed import deploy
+from tests.localcloud.fc.functions import FunctionRefusedError
+from tests.localcloud.fc.manifest import Manifest
+from tests.localcloud.fc.variables import ManifestRefusedError
 from tests.localcloud.ram.policy import Policy, PolicyRefusedError
 from tests.localcloud.ram.service import Credentials
-from tests.localcloud.server import DIRECTORY_REGION, KMS_REGION, LocalCloud
+from tests.localcloud.server import DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
 from tests.localcloud.state import CallStore, MemoryStore, SqliteStore, StateFileError
 
 _LAST_PORT = 65535
@@ -32,8 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopping = _stop_signal()
     try:
         with LocalCloud(port=options.port, tls=options.tls, store=_store(options.state)) as cloud:
-            _announce(cloud, roles, tls=options.tls)
+            manifest = deploy(cloud, options.deploy, os.environ, roles) if options.deploy else None
+            _announce(cloud, roles, manifest, tls=options.tls)
             stopping.wait()
+    except (ManifestRefusedError, FunctionRefusedError) as refusal:
+        parser.error(f"--deploy: {refusal}")
     except (StateFileError, OSError) as problem:
         parser.error(_problem(problem, options.port))
     return 0
@@ -41,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.localcloud", description="CloudSSO, KMS and RAM on loopback."
+        prog="python -m tests.localcloud", description="CloudSSO, KMS, RAM and Function Compute on loopback."
     )
     parser.add_argument("--port", type=_port, default=0, help="plain HTTP port; 0 picks a free one")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep users and secrets in this SQLite file")
@@ -49,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--policy", type=_policy, action="append", default=[], metavar="NAME=FILE", help="a role, and its RAM policy"
     )
+    parser.add_argument("--deploy", type=Path, metavar="S.YAML", help="run the functions of this manifest")
     return parser
 
 
@@ -99,10 +108,13 @@ def _stop_signal() -> threading.Event:
     return stopping
 
 
-def _announce(cloud: LocalCloud, roles: Roles, *, tls: bool) -> None:
+def _announce(cloud: LocalCloud, roles: Roles, manifest: Manifest | None, *, tls: bool) -> None:
     """Print what the cloud is, then, to copy, the environment of each role."""
     credentials = {"admin": cloud.admin} | {name: cloud.role(name, document) for name, document in roles.items()}
-    Console().print(_table(cloud, credentials, tls=tls))
+    table = _table(cloud, credentials, tls=tls)
+    if manifest:
+        _add_deployed(table, cloud, manifest)
+    Console().print(table)
     lines = [*_shared(cloud), *(line for name, each in credentials.items() for line in _owned(name, each))]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
@@ -119,6 +131,17 @@ def _table(cloud: LocalCloud, credentials: dict[str, Credentials], *, tls: bool)
     return table
 
 
+def _add_deployed(table: Table, cloud: LocalCloud, manifest: Manifest) -> None:
+    for function in manifest.functions:
+        table.add_row("Function", function.name)
+        for trigger in function.triggers:
+            table.add_row(f"Trigger ({trigger.trigger.trigger_type})", trigger.name)
+    for queue in cloud.smq.queues():
+        table.add_row("Queue", queue.name)
+    for topic in cloud.smq.topics():
+        table.add_row("Topic", topic.name)
+
+
 def _shared(cloud: LocalCloud) -> list[str]:
     return [
         f"export CLOUDSSO_DIRECTORY_ID={cloud.cloudsso.directory_id}",
@@ -126,6 +149,8 @@ def _shared(cloud: LocalCloud) -> list[str]:
         f"export CLOUDSSO_ENDPOINT=http://{cloud.endpoint}",
         f"export KMS_REGION={KMS_REGION}",
         f"export KMS_ENDPOINT=http://{cloud.endpoint}",
+        f"export FC_REGION={FC_REGION}",
+        f"export ROTATION_ENDPOINT=http://{cloud.endpoint}",
         f"export LOCALCLOUD_TOKEN={cloud.control_token}",
     ]
 

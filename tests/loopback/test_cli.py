@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from alibabacloud_kms20160120.client import Client as KmsClient
@@ -73,6 +76,24 @@ def kms(cloud: SimpleNamespace, role: str) -> KmsClient:
     )
 
 
+def controls(cloud: SimpleNamespace, verb: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    """Use a control endpoint of the process."""
+    connection = http.client.HTTPConnection(cloud.shared["KMS_ENDPOINT"].removeprefix("http://"), timeout=10)
+    headers = {"Authorization": f"Bearer {cloud.shared['LOCALCLOUD_TOKEN']}"}
+    connection.request(verb, f"/_localcloud{path}", json.dumps(body), headers)
+    with contextlib.closing(connection):
+        return json.loads(connection.getresponse().read())
+
+
+def until_there(look: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever is looked for
+    """Look until there is something, for a minute at most."""
+    give_up = time.monotonic() + 60
+    while not (found := look()):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    return found
+
+
 def test_the_environment_printed_is_all_a_client_needs_and_state_survives(tmp_path: Path) -> None:
     state = ("--state", str(tmp_path / "state"))
     with running(*state) as first:
@@ -106,6 +127,17 @@ def test_a_role_from_a_policy_file_may_what_the_file_says(tmp_path: Path) -> Non
         assert caught.value.code == "Forbidden.NoPermission"
 
 
+def test_what_an_s_yaml_declares_is_served_and_runs() -> None:
+    with running("--deploy", str(ROOT / "s.yaml")) as cloud:
+        assert "cloudsso-rotator-reset-password" in cloud.table
+        assert "cloudsso-rotator-requests" in cloud.table
+        assert cloud.shared["ROTATION_ENDPOINT"] == cloud.shared["KMS_ENDPOINT"]
+        sent = {"QueueName": "cloudsso-rotator-requests", "Body": json.dumps({"UserName": "nobody", "DryRun": True})}
+        assert controls(cloud, "POST", "/messages", sent)["MessageId"]
+        delivered = until_there(lambda: controls(cloud, "GET", "/deliveries") or controls(cloud, "GET", "/logs"))
+        assert "cloudsso-rotator-reset-password" in json.dumps(delivered)
+
+
 def test_an_interrupt_ends_it_cleanly() -> None:
     process = subprocess.Popen(  # noqa: S603 - our own module
         command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -128,6 +160,8 @@ def test_an_interrupt_ends_it_cleanly() -> None:
         (["--policy", "r={tmp}/good.json", "--policy", "r={tmp}/good.json"], "role r is given twice"),
         (["--policy", "admin={tmp}/good.json"], "role admin is the cloud's own"),
         (["--state", "{tmp}"], "state file {tmp}: unable to open database file"),
+        (["--deploy", "{tmp}/none.yaml"], "--deploy: none.yaml: cannot be read: No such file"),
+        (["--deploy", "{tmp}/odd.json"], "--deploy: Version: there is no such key"),
         (["--port", "1", "--state", "{tmp}/none/state"], "state file"),
     ],
 )
