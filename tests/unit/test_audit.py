@@ -14,9 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared import audit
+from shared import audit, fanout
 from shared.batch import Done, Failed, Result
-from shared.errors import MalformedEvent, ResetOutcomeUnknown, RotationInProgress, RotatorError, UserNotFound
+from shared.errors import (
+    DispatchUnavailable,
+    MalformedEvent,
+    ResetOutcomeUnknown,
+    RotationInProgress,
+    RotatorError,
+    UserNotFound,
+)
 from shared.model import (
     AlreadyRotated,
     Exempt,
@@ -30,12 +37,14 @@ from shared.model import (
     Rotated,
     SecretName,
     SecretValue,
+    UserId,
     UserName,
     UserRef,
     VersionId,
     WouldRotate,
 )
-from tests.fakes import NOON, user
+from shared.scan import Due, Fate
+from tests.fakes import DIRECTORY, NOON, user
 
 ALICE = user("alice")
 SECRET, R3 = SecretName("cloudsso/alice"), VersionId("r3")
@@ -252,6 +261,49 @@ def test_no_text_from_outside_breaks_a_line_or_adds_a_field(text: str) -> None:
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     assert len({key for key, _ in pairs}) == len(pairs)
     return dict(pairs)
+
+
+DUE = Due(UserId("u-alice"), UserName("alice"), NOON, NOON - timedelta(days=90), (NOON, "u-alice"))
+DISPATCH = {"Invocation", "UserName", "UserId", "DirectoryId", "TaskId", "Since", "RotatedAt"}
+
+
+def test_a_dispatch_is_logged_with_whom_it_is_about_since_when_and_under_which_task(
+    output: pytest.CaptureFixture[str],
+) -> None:
+    audit.dispatch("inv-1", DIRECTORY, fanout.Result(DUE, Fate.DISPATCHED))
+    assert only_line(output) == {
+        "Invocation": "inv-1",
+        "UserName": "alice",
+        "UserId": "u-alice",
+        "DirectoryId": DIRECTORY,
+        "TaskId": "expiring-u-alice-20260301T120000Z",
+        "Since": "2026-03-01T12:00:00Z",
+        "RotatedAt": "2025-12-01T12:00:00Z",
+        "Outcome": "dispatched",
+    }
+
+
+def test_a_dispatch_that_failed_is_logged_with_why_and_at_any_level(capsys: pytest.CaptureFixture[str]) -> None:
+    audit.configure("ERROR")
+    audit.dispatch("inv-1", DIRECTORY, fanout.Result(DUE, Fate.FAILED, DispatchUnavailable("Throttled.")))
+    facts = only_line(capsys)
+    assert facts.keys() == DISPATCH | FAILURE
+    assert (facts["Outcome"], facts["Error"], facts["Retryable"]) == ("failed", "dispatch-unavailable", True)
+
+
+def test_a_dispatch_that_was_deferred_has_no_line_of_its_own(output: pytest.CaptureFixture[str]) -> None:
+    audit.dispatch("inv-1", DIRECTORY, fanout.Result(DUE, Fate.DEFERRED))
+    assert output.readouterr().out == ""
+
+
+def test_users_who_share_a_fate_share_a_line(output: pytest.CaptureFixture[str]) -> None:
+    audit.named("inv-1", Fate.UNMANAGED, [UserName("alice"), UserName("bob")])
+    assert only_line(output) == {"Invocation": "inv-1", "Outcome": "unmanaged", "UserNames": ["alice", "bob"]}
+
+
+def test_a_scan_is_logged_in_numbers(output: pytest.CaptureFixture[str]) -> None:
+    audit.scanned("inv-1", "timer", {"Users": 3, "Due": 1})
+    assert only_line(output) == {"Invocation": "inv-1", "Outcome": "scanned", "Trigger": "timer", "Users": 3, "Due": 1}
 
 
 def test_a_percent_sign_is_no_format(output: pytest.CaptureFixture[str]) -> None:
