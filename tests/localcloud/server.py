@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, final
@@ -176,6 +177,18 @@ class LocalCloud:
         self.deployer.deploy(manifest, policies)
         return manifest
 
+    def let_pass(self, seconds: float, *, within: float = 120) -> None:
+        """Let time pass: every timer fires at its own instant, and what follows from it is over before the next one.
+
+        `clock.shift` leaps instead: all that was missed happens at once, after the leap. `within` bounds it in real
+        time, which is short only where waiting is skipped.
+        """
+        with self.timeline.busy():
+            until = self.clock.now() + timedelta(seconds=seconds)
+            self.timers.enter(until)
+            self.timeline.at(until, _nothing)
+        self.timeline.settle(within)
+
     def sign_in(self, user_name: str, password: str) -> SignIn:
         """Try a password at the user portal: the proof that it is the live one."""
         with self._gateway.lock:
@@ -195,3 +208,7 @@ class LocalCloud:
 
     def _cloud_time(self) -> float:
         return self.clock.now().timestamp()
+
+
+def _nothing() -> None:
+    """Happen, and no more."""

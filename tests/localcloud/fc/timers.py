@@ -70,6 +70,11 @@ class Timers:
             raise ApiError(400, "TriggerDisabled", f"The timer {trigger} of function {function} is not enabled.")
         return self._fire(timer, self._clock.now())
 
+    def enter(self, until: datetime) -> None:
+        """Enter into the timeline whatever is due until then, each at its own instant, for time to be let pass."""
+        for timer, instant in self._pass(until):
+            self._connections.timeline.at(instant, partial(self._fire, timer, instant))
+
     def stop(self) -> None:
         """Fire nothing more."""
         with self._changed:
@@ -91,8 +96,7 @@ class Timers:
 
     def _look(self) -> None:
         """Fire what has become due. Who lets time pass may hold the timeline's lock, so ours is not held meanwhile."""
-        for timer, instant in self._pass(self._clock.now()):
-            self._connections.timeline.at(instant, partial(self._fire, timer, instant))
+        self.enter(self._clock.now())
 
     def _pass(self, now: datetime) -> list[tuple[_Timer, datetime]]:
         passed: list[tuple[_Timer, datetime]] = []
