@@ -20,10 +20,15 @@ ROOT = Path(__file__).parents[2]
 MNS = f"acs:mns:{FC_REGION}:{ACCOUNT_ID}:"
 ROLES = {"worker": [ADMIN_POLICY]}
 CODE = """
-    import json
+    import json, os, pathlib, signal
+
+    DEATH = pathlib.Path({death!r})
 
     def handler(event, context):
         print("got", event.decode())
+        if b"deadly" in event and not DEATH.exists():
+            DEATH.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         if b"poison" in event:
             raise RuntimeError("cannot digest it")
         return {"Seen": json.loads(event)}
@@ -95,7 +100,8 @@ class Site:
         self.cloud = cloud
         self.path = folder / "s.yaml"
         (folder / "src").mkdir()
-        (folder / "src" / "index.py").write_text(textwrap.dedent(CODE), encoding="utf-8")
+        code = textwrap.dedent(CODE).replace("{death!r}", repr(str(folder / "death")))
+        (folder / "src" / "index.py").write_text(code, encoding="utf-8")
         for name in ("work", "dead"):
             cloud.smq.create_queue(name)
         for name in ("news", "done"):
@@ -135,6 +141,14 @@ def test_a_queue_feeds_the_function_and_what_it_cannot_digest_is_kept(site: Site
         ("delivered", ()),
         ("dead-lettered", ("UnhandledInvocationError",) * 4),
     ]
+    assert len(site.cloud.smq.queue("work")) == 0
+
+
+def test_a_batch_whose_instance_was_killed_is_delivered_again(site: Site) -> None:
+    site.deploy(STREAM)
+    site.cloud.smq.send("work", "deadly")
+    assert site.seen()[-1][0]["data"]["messageBody"] == "deadly"
+    assert [(ended.end, len(ended.failures)) for ended in site.cloud.eventbridge.ends] == [("delivered", 1)]
     assert len(site.cloud.smq.queue("work")) == 0
 
 

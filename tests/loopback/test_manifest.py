@@ -194,6 +194,7 @@ def test_a_template_lies_under_the_props(tmp_path: Path) -> None:
         ("${env()}", "env() takes a text, and a default"),
         ("${file('a', 'b')}", "file() takes a text"),
         ("${}", "is not understood"),
+        ("${ vars.a }", "no name with a space beside it"),
         ("x${vars.deep}", "in the middle of a text"),
         ("${env('LOOP')}", "an expression is left"),
     ],

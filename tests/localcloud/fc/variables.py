@@ -1,9 +1,10 @@
 """The `${...}` of an s.yaml, as Serverless Devs fills them in; what is not understood is refused, never left as it is.
 
-Source: Serverless Devs' own parser (@serverless-devs/parse-spec 0.0.29 and art-template 4.13.15, read, not copied):
-an empty environment variable counts as unset; a value that is one expression keeps the type of what it stands for;
-text that comes out with further expressions in it is filled in once more, and not again; a key whose value is null is
-left out. There an expression is JavaScript; here it is what the YAML specification names, and nothing computed.
+Source: Serverless Devs' own parser (@serverless-devs/parse-spec 0.0.29 and art-template 4.13.15: read, not copied), and
+`s preview` of 3.1.10, which was given the same files. An empty environment variable counts as unset; a value that is
+one expression keeps the type of what it stands for; text that comes out with further expressions in it is filled in
+once more, and not again; a key whose value is null is left out. There an expression is JavaScript; here it is what the
+YAML specification names, and nothing computed.
 """
 
 from __future__ import annotations
@@ -82,9 +83,9 @@ class Variables:
 
     def _value(self, expression: str, place: str) -> object:
         try:
-            tree = ast.parse(
-                expression.strip(), mode="eval"
-            )  # what is understood here is written alike in both languages
+            tree = ast.parse(expression.strip(), mode="eval")  # what is understood is written alike in both languages
+            if expression != expression.strip() and not isinstance(tree.body, ast.Call):
+                _unknown("the tool finds no name with a space beside it")
             return self._evaluate(tree.body)
         except SyntaxError:
             reason = f"${{{expression}}} is not understood"
