@@ -153,7 +153,7 @@ class DirectoryDenied(DirectoryError):
 
     reason = "directory-denied"
     cure = (
-        "Attach functions/reset_password/policy.json to the function's role, in the directory's management account "
+        "Attach the function's policy.json to its role, in the directory's management account "
         "or its delegated administrator account."
     )
 
@@ -193,7 +193,7 @@ class SecretStoreDenied(SecretStoreError):
     """RAM, the credentials or the encryption key do not allow the call."""
 
     reason = "secret-store-denied"
-    cure = "Attach functions/reset_password/policy.json to the function's role, and check the key and the KMS instance."
+    cure = "Attach the function's policy.json to its role, and check the key and the KMS instance."
 
 
 class SecretRefused(SecretStoreError):

@@ -16,7 +16,11 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from starlette.routing import Route
 
-from shared import errors, rotation
+from shared import errors, rotation, scan
+from shared.expiry import Schedule
+from shared.model import SecretName
+from shared.report import Report
+from tests.fakes import NOON
 from tests.localcloud.gateway.control import control_mount
 from tests.localcloud.gateway.faults import KINDS
 from tests.localcloud.server import LocalCloud
@@ -168,6 +172,26 @@ def test_the_readme_says_rightly_which_errors_a_redelivery_helps() -> None:
     table = rows(README, "Error", "Redelivery helps", "Means")
     said = {reason: helps for cell, helps, _ in table for reason in _CODE.findall(cell)}
     assert said == {reason: retryable.get(reason) for reason in said}
+
+
+def test_the_readme_lists_every_fate_that_a_scan_has_for_a_user() -> None:
+    listed = [fate for row in rows(README, "A user is", "Means") for fate in _CODE.findall(row[0])]
+    assert listed == [fate.value for fate in scan.Fate]
+
+
+def test_the_readmes_report_of_a_scan_has_the_shape_of_one_and_adds_up() -> None:
+    (shown,) = re.findall(r'^```json\n(\{"AsOf".*?)^```$', text(README), re.MULTILINE | re.DOTALL)
+    sample: dict[str, Any] = json.loads(shown)
+    schedule = Schedule.of(NOON, timedelta(days=90), lead=timedelta(days=14), spread=timedelta(days=3))
+    policy = scan.Policy(
+        lambda _u: SecretName(""), lambda _u: None, lambda _u: False, schedule.lead, schedule.spread, 100
+    )
+    made = Report().answer(scan.Plan(schedule, (), 0, 0), policy, dry_run=False)
+    assert list(sample) == list(made)
+    assert list(sample["Excluded"]) == list(made["Excluded"])  # type: ignore[call-overload]
+    excluded = sum(each["Count"] for each in sample["Excluded"].values())
+    assert sample["Users"] == sample["NotDue"] + sample["Due"] + sample["Unmanaged"]["Count"] + excluded
+    assert sample["Due"] == sum(sample[each]["Count"] for each in ("Dispatched", "AlreadyDispatched", "Deferred"))
 
 
 # architecture.md
