@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from tests.deployment import Deployment, policy
 from tests.localcloud.api import ApiError
 from tests.localcloud.fc.manifest import Manifest
 from tests.localcloud.fc.variables import ManifestRefusedError
+from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import ACCOUNT_ID, ADMIN_POLICY, DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
+from tests.localcloud.switches import Switches
 
 ROOT = Path(__file__).parents[2]
 MNS = f"acs:mns:{FC_REGION}:{ACCOUNT_ID}:"
@@ -260,3 +263,36 @@ def test_an_alert_on_the_bus_rotates_a_password_through_the_projects_own_manifes
 def test_a_manifest_for_another_region_is_refused(skipping: LocalCloud) -> None:
     with pytest.raises(ManifestRefusedError, match="region: is cn-beijing; Function Compute of this cloud is in"):
         skipping.deploy(ROOT / "s.yaml", {**own(skipping), "FC_REGION": "cn-beijing"}, {})
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        {},
+        {"async_invocation_type": "true is sync"},
+        {"queue_concurrency": True},
+        {"dead_letters": "whole-batch"},
+    ],
+    ids=str,
+)
+def test_what_failed_for_good_is_rotated_when_it_is_fed_back(skipping: LocalCloud, reading: dict[str, Any]) -> None:
+    skipping.switches = replace(Switches(), **reading)
+    people = Deployment(skipping)
+    for name in ("alice", "bob"):
+        people.add_user(name, "Old-Secret-01!")
+    deploy_own(skipping)
+    requests = skipping.smq.queue("cloudsso-rotator-requests")
+    dead_letters = skipping.smq.queue("cloudsso-rotator-dead-letters")
+    skipping.faults.arm(Fault("*", "error", status=503, code="ServiceUnavailable", count=100_000))
+    with skipping.timeline.busy():
+        for name in ("alice", "bob"):
+            requests.send(json.dumps({"UserName": name}))
+    skipping.timeline.settle()
+    assert (len(requests), dead_letters.messages() != []) == (0, True)
+    skipping.faults.clear()
+    for receipt in dead_letters.receive(limit=16):
+        requests.send(receipt.message.body)
+        dead_letters.delete(receipt.handle)
+    skipping.timeline.settle()
+    assert [people.current_signs_in(name) for name in ("alice", "bob")] == ["ok", "ok"]
+    assert (len(requests), len(dead_letters)) == (0, 0)
