@@ -104,9 +104,6 @@ class MostUrgent:
     room: int
     _heap: list[_LeastUrgentFirst] = field(default_factory=list)
 
-    def __len__(self) -> int:
-        return len(self._heap)
-
     def offer(self, due: Due) -> Due | None:
         """Take a user in; return who has to go for it, which may be the same one."""
         if len(self._heap) < self.room:
