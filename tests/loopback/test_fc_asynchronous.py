@@ -15,7 +15,7 @@ from tests.localcloud.fc.backend import AsyncConfig, Target
 from tests.localcloud.fc.functions import FunctionRefusedError
 from tests.localcloud.server import ACCOUNT_ID, FC_REGION
 from tests.localcloud.switches import Switches
-from tests.loopback.workshop import BOUND, Workshop, until
+from tests.loopback.workshop import BOUND, Workshop, error_of, until
 
 FAILING = """
     def handler(event, context):
@@ -200,6 +200,13 @@ def test_a_task_that_runs_loses_its_instance_and_is_not_retried(workshop: Worksh
     assert messages.sent == []
     workshop.cloud.fc.stop_task(target, "stopped")
     assert workshop.only(target).state == "Stopped"
+
+
+def test_a_task_that_is_stopped_before_it_has_an_instance_does_not_run(workshop: Workshop) -> None:
+    target = workshop.deploy(WAITING, timeout=60)
+    workshop.cloud.fc.cancel("r-1")
+    assert "Process exited" in error_of(workshop.cloud.fc.run(target, b"", "r-1", 0))["errorMessage"]
+    assert workshop.marks("began") == []
 
 
 def test_the_configuration_can_be_replaced(workshop: Workshop) -> None:

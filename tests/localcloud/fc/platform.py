@@ -68,6 +68,7 @@ class Functions(FunctionCompute):
         self._retired: list[Deployment] = []
         self._configs: dict[Target, AsyncConfig] = {}
         self._running: dict[str, Instance] = {}
+        self._cancelled: set[str] = set()
         self._logs: list[LogRecord] = []
         self._lock = threading.RLock()
         self._queue = AsyncQueue(self, timeline, new_request_id)
@@ -195,8 +196,11 @@ class Functions(FunctionCompute):
                 return Result(request_id, body, UNHANDLED)
             with self._lock:
                 self._running[request_id] = instance
+                cancelled = request_id in self._cancelled
             alive = False
             try:
+                if cancelled:  # before there was an instance to end
+                    instance.kill()
                 headers = deployment.headers(request_id, target, self._credentials(deployment), retry)
                 ending, log = self._served(deployment, instance, headers, payload)
                 alive = ending.alive
@@ -210,6 +214,7 @@ class Functions(FunctionCompute):
     def cancel(self, request_id: str) -> None:
         """See asynchronous.Engine."""
         with self._lock:
+            self._cancelled.add(request_id)
             instance = self._running.get(request_id)
         if instance is not None:
             instance.kill()
