@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Mapping
@@ -157,11 +158,9 @@ class LocalCloud:
 
     def stop(self) -> None:
         """End what runs, drop every connection, give the ports back, close the store."""
-        self.timers.stop()
-        self.fc.stop()
-        self.timeline.stop()
-        self._listener.stop()
-        self._store.close()
+        with contextlib.ExitStack() as undo:  # each is tried, whatever becomes of those before it
+            for stop in (self._store.close, self._listener.stop, self.timeline.stop, self.fc.stop, self.timers.stop):
+                undo.callback(stop)
 
     def role(self, name: str, *documents: Mapping[str, Any], expires_in: float | None = TOKEN_SECONDS) -> Credentials:
         """Create a role from policy documents, and issue a key for it: temporary, as a function's always are."""
