@@ -58,11 +58,12 @@ class CloudDefectError(Exception):
 
 @final
 class LocalCloud:
-    """CloudSSO, KMS and RAM of one account on 127.0.0.1, for the unmodified official SDKs.
+    """CloudSSO, KMS, RAM and Function Compute of one account on 127.0.0.1, for the unmodified official SDKs.
 
     `with LocalCloud() as cloud:` serves until the block ends. `cloud.endpoint` is what an SDK's Config(endpoint=...)
     takes, with protocol="HTTP"; `cloud.tls_endpoint` (with tls=True) is for clients that insist on HTTPS.
-    `cloud.fc` runs functions. With skip_waiting=True nobody waits in real time for retries, leases and time-outs.
+    `cloud.deploy` runs what an s.yaml declares; `cloud.fc` has the functions, and `cloud.smq`, `cloud.eventbridge` and
+    `cloud.timers` what feeds them. With skip_waiting=True nobody waits in real time for retries, leases and time-outs.
     """
 
     def __init__(
