@@ -143,7 +143,7 @@ def test_the_context_of_python_3_12_has_no_credentials(workshop: Workshop) -> No
     assert context | {"request_id": None} == {
         "account_id": ACCOUNT_ID,
         "request_id": None,
-        "function": {"name": "f", "handler": "index.handler", "memory": 512, "timeout": 3}
+        "function": {"name": "f", "handler": "index.handler", "memory": 512, "timeout": 60}
         | {"version_id": "", "qualifier": "LATEST"},
         "region": FC_REGION,
         "log_project": "",

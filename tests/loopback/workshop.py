@@ -41,7 +41,9 @@ class Workshop:
         (code / "index.py").write_text(text, encoding="utf-8")
         handler = settings.pop("handler", "index.handler")
         policy = {each: settings.pop(each) for each in _POLICY if each in settings}
-        spec = FunctionSpec(name, code, handler, asynchronous=AsyncConfig(**policy) if policy else None, **settings)
+        limits = {"timeout": 60, "initializer_timeout": 30}  # of the cloud's time, which is real while a function works
+        asynchronous = AsyncConfig(**policy) if policy else None
+        spec = FunctionSpec(name, code, handler, asynchronous=asynchronous, **{**limits, **settings})
         self.cloud.fc.deploy(spec)
         return spec.target
 
