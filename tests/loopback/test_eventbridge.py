@@ -160,9 +160,10 @@ def test_a_batch_that_does_not_fill_leaves_when_its_time_is_over(world: World) -
 
 def test_the_time_of_a_batch_counts_from_its_first_message(world: World) -> None:
     world.eventbridge.deploy(FUNCTION, "q", config(batchWindow={"CountBasedWindow": 9, "TimeBasedWindow": 10}))
-    world.timeline.after(7, lambda: world.work.send("later"))
-    first = world.work.send("first")
-    world.timeline.after(12, lambda: world.work.send("last"))
+    with world.timeline.busy():
+        world.timeline.after(7, lambda: world.work.send("later"))
+        first = world.work.send("first")
+        world.timeline.after(12, lambda: world.work.send("last"))
     one, two = world.settle()
     assert (one.bodies, two.bodies) == (["first", "later"], ["last"])
     assert (one.at - first.published).total_seconds() >= 10
