@@ -311,6 +311,42 @@ def test_what_runs_on_in_the_background_is_frozen_between_requests(workshop: Wor
     assert workshop.answer(target, b"350") in (5, 6)
 
 
+def test_a_background_thread_does_not_work_between_requests(workshop: Workshop) -> None:
+    target = workshop.deploy(
+        """
+        import threading
+        BEATS = []
+
+        def beat():
+            while True:
+                BEATS.append(1)
+                threading.Event().wait(0.001)
+
+        def handler(event, context):
+            found = len(BEATS)
+            if not found:
+                threading.Thread(target=beat, daemon=True).start()
+            while len(BEATS) < found + 10:
+                pass
+            return [found, len(BEATS)]
+        """
+    )
+    other = workshop.deploy(
+        """
+        def handler(event, context):
+            began = time.monotonic()
+            while time.monotonic() - began < 0.5:
+                pass
+        """,
+        "other",
+    )
+    _, left = workshop.answer(target)
+    workshop.answer(other)
+    found, beats = workshop.answer(target)
+    assert found - left < 100
+    assert beats >= found + 10
+
+
 def test_without_skipping_a_sleep_takes_as_long_as_it_says_and_follows_a_shift(
     cloud: LocalCloud, tmp_path: Path
 ) -> None:
