@@ -81,6 +81,10 @@ class RotatorError(Exception):
         self.retry_after = retry_after  # None: no better advice than the queue's own back-off
         super().__init__(" ".join(part for part in (happened, self.unchanged, self.cure) if part))
 
+    def retold(self, unchanged: str) -> RotatorError:
+        """Return the same error with another word on what is unchanged, which who caught it knows better."""
+        return type(self)(self.happened, unchanged=unchanged, cure=self.cure, retry_after=self.retry_after)
+
 
 class SettingsError(RotatorError):
     """The environment does not make sense."""

@@ -57,6 +57,7 @@ from shared.model import (
     Outcome,
     Password,
     PasswordSource,
+    Reason,
     RequestId,
     ResetReceipt,
     ResetRequest,
@@ -153,6 +154,7 @@ class _Rotation:
             history = History(self.store.versions(self.secret))
             done = self._already_rotated(history)
             if done is not None:
+                self._heal(done)
                 return done
             lease = self._lease_left(history, looked_at)
             if lease:
@@ -303,7 +305,7 @@ class _Rotation:
             reset_request_id=receipt.request_id,
             publish_request_id=request_id,
             mismatch=mismatch,
-            indexed=self._index(),
+            indexed=self._index(self.clock.now()),
         )
 
     def _send_publication(self, claim: Claim, value: SecretValue, send_by: datetime) -> RequestId:
@@ -328,15 +330,20 @@ class _Rotation:
         with suppress(SecretStoreError):
             self.store.put(self.secret, doubt.id, self._claim_value(None), stage=ROTATING, send_by=send_by)
 
-    def _index(self) -> bool:
+    def _index(self, rotated_at: datetime) -> bool:
         return self._tag(
             {
                 "ManagedBy": "cloudsso-rotator",
                 "DirectoryId": self.user.directory_id,
                 "UserId": self.user.id,
-                "RotatedAt": self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "RotatedAt": rotated_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
         )
+
+    def _heal(self, done: AlreadyRotated) -> None:
+        """Renew the tag where a scan asked for nothing: it believed a stale one, and would come again every night."""
+        if self.request.reason is Reason.EXPIRING and not self.request.dry_run:
+            self._index(done.rotated_at)
 
     # what the steps share
 
@@ -387,12 +394,12 @@ class _Rotation:
         """Return what to raise for what ended this run: claims before may have left more behind than the last step."""
         left = self.failure
         if left is not None and not error.retryable:
-            return _retold(error, f"Before, {left.happened} {left.unchanged}")
+            return error.retold(f"Before, {left.happened} {left.unchanged}")
         told = error if left is None else max(left, error, key=_gravity)
         if self.open_claim is None or _gravity(told) or isinstance(told, TooManyAttempts):
             return told
         doubt = f"This run reset nothing, but claim {self.open_claim} before it may have: the secret may be stale."
-        return _retold(told, doubt)
+        return told.retold(doubt)
 
     def _in_progress(self, lease: timedelta) -> RotationInProgress:
         seconds = int(lease.total_seconds()) + 1
@@ -426,10 +433,6 @@ class _Rotation:
 def _gravity(error: RotatorError) -> int:
     """Rank what a claim can fail of by what it leaves behind: a password surely lost, one perhaps lost, nothing."""
     return (type(error) is ResetOutcomeUnknown) + 2 * (type(error) is NotPublished)
-
-
-def _retold(error: RotatorError, unchanged: str) -> RotatorError:
-    return type(error)(error.happened, unchanged=unchanged, cure=error.cure, retry_after=error.retry_after)
 
 
 def _out_of_time(request: ResetRequest) -> OutOfTime:

@@ -395,6 +395,10 @@ class Setup:
     def secret(self) -> SecretName:
         return self.secret_of(self.alice)
 
+    @property
+    def tags(self) -> dict[str, str]:
+        return self.store.tagged[self.secret]
+
     def secret_of(self, user: User) -> SecretName:
         return SecretName(f"cloudsso/{user.name}")
 

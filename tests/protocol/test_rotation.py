@@ -31,6 +31,7 @@ from shared.model import (
     Exemption,
     Outcome,
     PasswordSource,
+    Reason,
     ResetRequest,
     Rotated,
     SecretValue,
@@ -83,6 +84,30 @@ def test_a_rotation_takes_six_calls_and_a_duplicate_two(*, staged: bool) -> None
     setup.faults.calls.clear()
     assert isinstance(rotate(setup, setup.request(since=setup.minutes(-5))), AlreadyRotated)
     assert dict(setup.faults.calls) == {"find": 1, "versions": 1}
+
+
+def test_a_scan_that_believed_a_stale_tag_finds_it_renewed() -> None:
+    setup = Setup()
+    rotate(setup)
+    rotated_at = setup.tags["RotatedAt"]
+    setup.store.tagged[setup.secret].pop("RotatedAt")
+    setup.clock.advance(86_400)
+    satisfied = setup.request(since=setup.minutes(-2880), reason=Reason.EXPIRING)
+    assert isinstance(rotate(setup, replace(satisfied, dry_run=True)), AlreadyRotated)
+    assert isinstance(rotate(setup, replace(satisfied, reason=Reason.ALERT)), AlreadyRotated)
+    assert "RotatedAt" not in setup.tags
+    setup.faults.calls.clear()
+    assert isinstance(rotate(setup, satisfied), AlreadyRotated)
+    assert setup.tags["RotatedAt"] == rotated_at
+    assert dict(setup.faults.calls) == {"find": 1, "versions": 1, "tag": 1}
+
+
+def test_a_stale_tag_that_cannot_be_renewed_hinders_nobody() -> None:
+    setup = Setup()
+    rotate(setup)
+    setup.faults.refuse["tag", setup.faults.calls["tag"] + 1] = SecretStoreUnavailable("down")
+    satisfied = setup.request(since=setup.minutes(-5), reason=Reason.EXPIRING)
+    assert isinstance(rotate(setup, satisfied), AlreadyRotated)
 
 
 def test_a_later_rotation_moves_the_old_password_to_previous() -> None:
