@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from shared import audit, dispatch, fanout, scan_request
 from shared.batch import unexpected
 from shared.cloudsso import CloudSsoDirectory
-from shared.errors import EventError, RotatorError, SettingsError
+from shared.errors import DirectoryError, EventError, RotatorError, SecretStoreError, SettingsError
 from shared.invocation import ENVIRONMENT, Context, SystemClock, credentials, silence_sdk, time_limit
 from shared.kms import KmsSecretStore
 from shared.model import Credentials, Endpoint, RotationTarget
@@ -61,7 +61,7 @@ class App:
         who = credentials(context, self.environ)
         report = Report(tell=lambda fate, users: audit.named(context.request_id, fate, users))
         scanner = self._scanner(who)
-        plan = scanner.plan(asked.as_of, give_up_at=give_up_at, tell=report.add)
+        plan = _planned(lambda: scanner.plan(asked.as_of, give_up_at=give_up_at, tell=report.add))
         results = self._carry_out(plan, asked, context, who, give_up_at)
         for result in results:
             report.add(result.fate, result.due.user_name)
@@ -119,6 +119,15 @@ class App:
             ),
             directory_id=settings.directory_id,
         )
+
+
+def _planned(plan: Callable[[], Plan]) -> Plan:
+    """Return the plan, or raise what it failed of in the words of a scan: no password was at stake yet."""
+    try:
+        return plan()
+    except (DirectoryError, SecretStoreError) as error:
+        failed = error
+    raise failed.retold("Nothing was dispatched.")
 
 
 def start(

@@ -7,6 +7,7 @@ what people would find.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from alibabacloud_cloudsso20210515 import models as sso
@@ -81,6 +82,18 @@ class Estate:
     def enable_sso(self) -> None:
         request = sso.SetExternalSAMLIdentityProviderRequest(directory_id=self.directory_id, ssostatus="Enabled")
         self._sso.set_external_samlidentity_provider(request)
+
+    def max_password_age(self, days: int) -> None:
+        """Let passwords live so many days."""
+        self._sso.set_password_policy(
+            sso.SetPasswordPolicyRequest(directory_id=self.directory_id, max_password_age=days)
+        )
+
+    def age_secret(self, name: str, *, days: float) -> None:
+        """Tag a user's secret as rotated so many days ago, as a tag says that was not renewed since."""
+        moment = self.cloud.clock.now() - timedelta(days=days)
+        tags = [{"TagKey": "RotatedAt", "TagValue": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}]
+        self._kms.tag_resource(kms.TagResourceRequest(secret_name=self.secret_name(name), tags=json.dumps(tags)))
 
     def delete_secret(self, name: str) -> None:
         """Schedule a user's secret for deletion."""

@@ -1,4 +1,4 @@
-"""The repository's own s.yaml, and the stack around it, deployed on a loopback cloud: what is tested is what is deployed.
+"""The repository's own s.yaml and the stack around it, on a loopback cloud: what is tested is what is deployed.
 
 Functions run in processes of their own with exactly the permissions of docs/stack.json; events reach them through the
 triggers that s.yaml declares. Nothing here knows how the rotator works.
@@ -102,7 +102,8 @@ class Installation(Estate):
     def resets(self) -> list[str]:
         """Return the ids of the users whose password was reset by the rotator, once for each reset."""
         role = f"{PREFIX}-reset-password"
-        return [call.params["UserId"] for call in self.cloud.calls.matching("ResetUserPassword", role=role, applied=True)]
+        calls = self.cloud.calls.matching("ResetUserPassword", role=role, applied=True)
+        return [call.params["UserId"] for call in calls]
 
     def kill_rotators(self) -> None:
         """Kill every instance of the rotator that is at work: kill -9, with no time to do anything."""
