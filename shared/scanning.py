@@ -126,8 +126,8 @@ def _planned(plan: Callable[[], Plan]) -> Plan:
     try:
         return plan()
     except (DirectoryError, SecretStoreError) as error:
-        failed = error
-    raise failed.retold("Nothing was dispatched.")
+        failed = error.retold("Nothing was dispatched.")
+    raise failed
 
 
 def start(
