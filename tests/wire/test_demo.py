@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 from typing import cast
@@ -10,7 +9,7 @@ from typing import cast
 import pytest
 
 from tests.demo import Demo
-from tests.deployment import ROOT, Deployment
+from tests.installation import ROOT, Installation
 
 
 def test_the_demo_comes_true_and_fits_one_screen() -> None:
@@ -30,8 +29,9 @@ def test_the_demo_comes_true_and_fits_one_screen() -> None:
         "cloud.faults.arm(Fault('ResetUserPassword', 'error', status=400, code='Nope'))",
         "cloud.change_password('root-admin', 'First-Pass-5!x', 'An0ther!Pass')",
         "cloud.faults.arm(Fault('ListSecretVersionIds', 'throttle'))",
+        "cloud.faults.arm(Fault('InvokeFunction', 'error', status=403, code='AccessDenied', count=99))",
     ],
-    ids=["a rotation fails", "a protected user's password changes", "a call too many"],
+    ids=["a rotation fails", "a protected user's password changes", "a call too many", "nobody is dispatched"],
 )
 def test_the_demo_fails_if_something_does_not_come_true(tamper: str) -> None:
     script = (
@@ -46,7 +46,7 @@ def test_the_demo_fails_if_something_does_not_come_true(tamper: str) -> None:
 
 
 def test_what_does_not_come_true_is_kept_and_crossed() -> None:
-    demo = Demo(cast("Deployment", None), io.StringIO())
+    demo = Demo(cast("Installation", None))
     assert "✗" not in demo.check(holds=True, what="water is wet", shown="wet")
     assert "✗" in demo.check(holds=False, what="the moon is cheese", shown="cheese")
     assert demo.broken == ["the moon is cheese"]
