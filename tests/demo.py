@@ -32,8 +32,8 @@ NOTES = (
     "Old one, In KMS: what the portal says to the password from before, and to the secret's. Calls: six a rotation, "
     "two a duplicate, more where something is repeated or made up for. queue batch: mallory is unknown, so it is "
     "repeated, then kept; mallory is created, and it is fed back. kill -9: just after the reset, whose password nobody "
-    f"has seen. nights: at two the timer fires the scan; passwords live {PASSWORDS_LIVE} days here, and bob, who has no "
-    "secret, is nobody's business."
+    f"has seen. nights: at two the timer fires the scan; passwords live {PASSWORDS_LIVE} days here, and bob, who has "
+    "no secret, is nobody's business."
 )
 
 ROTATED, ALREADY = "rotated", "already-rotated"
