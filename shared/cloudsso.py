@@ -74,7 +74,7 @@ PAGE = 100  # ListUsers: the most at a time
 
 class _WireTag(msgspec.Struct, rename="pascal"):
     key: str
-    value: str
+    value: str = ""  # whose tags they are is not ours to decide: one without a value does not end a scan
 
 
 class _WireUser(msgspec.Struct, rename="pascal"):
@@ -161,13 +161,16 @@ class CloudSsoDirectory:
         answer = self._read(lambda: self._reads.get_password_policy_with_options(request, _options()))
         return timedelta(days=self._told(answer, _PolicyAnswer, "GetPasswordPolicy").password_policy.max_password_age)
 
-    def users(self) -> Iterator[User]:
+    def users(self) -> Iterator[tuple[User, ...]]:
         """See Directory."""
-        seen, least, token, shown = 0, None, "", set[str]()
+        seen, least, token, shown = set[str](), None, "", set[str]()
         while True:
             page = self._page(token)
-            yield from map(self._user, page.users)
-            seen += len(page.users)
+            # What a token remembers is not documented. If it is a position, a user who is created meanwhile moves
+            # another to where it is shown again; and a user who was shown twice must not stand for one who was not.
+            new = {user.user_id: user for user in page.users if user.user_id not in seen}
+            seen.update(new)
+            yield tuple(map(self._user, new.values()))
             # The fewest that there were at any time: who was created or deleted meanwhile may be seen, or not.
             least = page.total_counts if least is None else min(least, page.total_counts)
             if not page.is_truncated:
@@ -179,8 +182,8 @@ class CloudSsoDirectory:
                     "CloudSSO's answers to ListUsers lead round in circles: a page is said to be followed by itself."
                 )
                 raise DirectoryUnavailable(message)
-        if seen < least:
-            message = f"CloudSSO listed {seen} of at least {least} users."
+        if len(seen) < least:
+            message = f"CloudSSO listed {len(seen)} of at least {least} users."
             raise DirectoryUnavailable(message)  # to decide on part of them would let the others expire
 
     def _page(self, token: str) -> _UsersPage:

@@ -104,7 +104,7 @@ class _DoneAnswer(msgspec.Struct, rename="pascal"):
 
 class _WireTag(msgspec.Struct, rename="pascal"):
     tag_key: str
-    tag_value: str
+    tag_value: str = ""  # most secrets are somebody else's: a tag of theirs without a value does not end a scan
 
 
 class _WireTags(msgspec.Struct, rename="pascal"):
@@ -223,7 +223,7 @@ class KmsSecretStore:
         described = _checked(answer, _SecretAnswer, "DescribeSecret", secret)
         return _tagged(described)
 
-    def managed(self, directory_id: DirectoryId) -> Iterator[Managed]:
+    def managed(self, directory_id: DirectoryId) -> Iterator[tuple[Managed, ...]]:
         """See SecretStore."""
         # Without a filter: by tag it is cut off at 4,000 secrets, and whether one by name matches prefixes is not said.
         for _ in range(LISTINGS):
@@ -232,25 +232,27 @@ class KmsSecretStore:
         message = f"KMS's list of secrets changed while it was read, {LISTINGS} times over."
         raise SecretStoreUnavailable(message)
 
-    def _listing(self, directory_id: DirectoryId) -> Generator[Managed, None, bool]:
+    def _listing(self, directory_id: DirectoryId) -> Generator[tuple[Managed, ...], None, bool]:
         """Yield the secrets of one listing, and tell whether nobody can have been left out of it.
 
         Pages are numbered, so a secret that is deleted moves the next one from the page to come to the page just read.
-        That shows as a count that falls, or as fewer secrets than were counted. One that is created moves others the
-        other way, and they are seen twice. Where both happen between two pages, a secret may be missed after all: its
-        user then counts as unmanaged for this time, and even where ONBOARD selects all of these, the rotation finds a
-        version that is new enough and leaves it be.
+        That shows as a count that falls, or as fewer secrets than were counted first. One that is created moves others
+        the other way, and they are seen twice, and counted once. Where both happen between two pages, a secret may be
+        missed after all: its user then counts as unmanaged for this time, and even where ONBOARD selects all of these,
+        the rotation finds a version that is new enough and leaves it be.
         """
-        number, seen, counted = 1, 0, 0
+        number, seen, counts = 1, set[str](), list[int]()
         while True:
             page = self._page(number)
-            yield from _managed(page.secret_list.secret, directory_id)
-            seen += len(page.secret_list.secret)
-            if page.total_count < counted:
+            secrets = page.secret_list.secret
+            yield tuple(_managed(secrets, directory_id))
+            seen.update(secret.secret_name for secret in secrets)
+            counts.append(page.total_count)
+            if counts[-1] < max(counts):
                 return False
-            counted = page.total_count
-            if len(page.secret_list.secret) < PAGE or number * PAGE >= page.total_count:
-                return seen >= counted
+            # A full page that is not the last by the count is not the last, whichever way the count is wrong.
+            if len(secrets) < PAGE or number * PAGE == counts[-1]:
+                return len(seen) >= counts[0]
             number += 1
 
     def _page(self, number: int) -> _SecretsPage:

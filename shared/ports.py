@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -70,9 +70,10 @@ class Directory(Protocol):
         One call. Raises DirectoryDenied, DirectoryUnavailable.
         """
 
-    def users(self) -> Iterator[User]:
-        """Yield every user, of whatever status, a hundred a call; nobody who is there throughout is left out.
+    def users(self) -> Iterator[Sequence[User]]:
+        """Yield every user once, of whatever status, a page of up to a hundred a call; a page may be empty.
 
+        Nobody who is there throughout is left out.
         Raises DirectoryDenied, DirectoryUnavailable: whoever has not seen the iterator end does not know all users.
         """
 
@@ -111,9 +112,10 @@ class SecretStore(Protocol):
     def tags(self, secret: SecretName) -> Mapping[str, str]:
         """Return the secret's tags. Raises SecretNotFound."""
 
-    def managed(self, directory_id: DirectoryId) -> Iterator[Managed]:
-        """Yield every secret that this program's tags say it keeps for the directory, a hundred secrets a call.
+    def managed(self, directory_id: DirectoryId) -> Iterator[Sequence[Managed]]:
+        """Yield every secret that this program's tags say it keeps for the directory: those of a hundred a call.
 
+        None of a hundred may be this program's: then what is yielded is empty.
         A secret may be yielded again, and the last word about it counts: a listing that others changed is repeated.
         One that is created, or deleted, meanwhile may be missed. Raises SecretStoreUnavailable if the listing did not
         come to rest: whoever has not seen the iterator end does not know all secrets.

@@ -24,6 +24,7 @@ from shared.expiry import Schedule, task_id
 from shared.model import (
     DirectoryId,
     Exemption,
+    Managed,
     Reason,
     ResetRequest,
     SecretName,
@@ -157,27 +158,26 @@ class Scanner:
         schedule = Schedule.of(as_of, age, lead=self.policy.lead, spread=self.policy.spread)
         sso = self.directory.sso_enabled()
         sorting = _Sorting(schedule, self.policy, self._secrets(give_up_at), tell, sso=sso)
-        for user in self._in_time(self.directory.users(), give_up_at):
-            sorting.sort(user)
+        for page in self._in_time(self.directory.users(), give_up_at):
+            for user in page:
+                sorting.sort(user)
         return sorting.plan()
 
     def _secrets(self, give_up_at: datetime) -> _Secrets:
         secrets = _Secrets()
-        for one in self._in_time(self.store.managed(self.directory_id), give_up_at):
-            # Nothing was rotated at an instant to come: whoever wrote that does not keep a user from being rotated.
-            future = one.rotated_at is not None and one.rotated_at > self.clock.now() + AHEAD
-            secrets.rotated[one.secret] = None if future else one.rotated_at
-            (secrets.leaving.add if one.in_deletion else secrets.leaving.discard)(one.secret)
+        for page in self._in_time(self.store.managed(self.directory_id), give_up_at):
+            for one in page:
+                secrets.note(one, future=self.clock.now() + AHEAD)
         return secrets
 
-    def _in_time(self, items: Iterable[T], give_up_at: datetime) -> Iterator[T]:
-        for item in items:
+    def _in_time(self, pages: Iterable[T], give_up_at: datetime) -> Iterator[T]:
+        for page in pages:
             if self.clock.now() >= give_up_at:
                 message = "The time of the invocation was over before all users and secrets were read."
                 raise OutOfTime(
                     message, unchanged="Nothing was dispatched.", cure="Raise the timeout of the scan in s.yaml."
                 )
-            yield item
+            yield page
 
 
 @dataclass
@@ -186,6 +186,12 @@ class _Secrets:
 
     rotated: dict[SecretName, datetime | None] = field(default_factory=dict)
     leaving: set[SecretName] = field(default_factory=set)
+
+    def note(self, one: Managed, *, future: datetime) -> None:
+        # Nothing was rotated at an instant to come: whoever wrote that does not keep a user from being rotated.
+        to_come = one.rotated_at is not None and one.rotated_at > future
+        self.rotated[one.secret] = None if to_come else one.rotated_at
+        (self.leaving.add if one.in_deletion else self.leaving.discard)(one.secret)
 
 
 class _Sorting:

@@ -171,11 +171,12 @@ class FakeStore:
         self._stored(secret)
         return dict(self.tagged[secret])
 
-    def managed(self, directory_id: DirectoryId) -> Iterator[Managed]:
+    def managed(self, directory_id: DirectoryId) -> Iterator[tuple[Managed, ...]]:
         names = list(self.secrets)
         for start in range(0, len(names) or 1, PAGE):
             call = self.faults.before("managed")  # the n-th page
-            yield from filter(None, (self._managed(name, directory_id) for name in names[start : start + PAGE]))
+            page = (self._managed(name, directory_id) for name in names[start : start + PAGE])
+            yield tuple(filter(None, page))
             self.faults.after(call, SecretStoreUnavailable("lost"))
 
     # for tests
@@ -317,10 +318,10 @@ class FakeDirectory:
         self.faults.after(call, DirectoryUnavailable("lost"))
         return self.max_age
 
-    def users(self) -> Iterator[User]:
+    def users(self) -> Iterator[tuple[User, ...]]:
         for start in range(0, len(self.known) or 1, PAGE):
             call = self.faults.before("users")  # the n-th page
-            yield from self.known[start : start + PAGE]
+            yield tuple(self.known[start : start + PAGE])
             self.faults.after(call, DirectoryUnavailable("lost"))
 
     # for tests

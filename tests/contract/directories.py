@@ -31,6 +31,11 @@ METHODS = {
 _FAKED = {"check": "check_resettable", "sso": "sso_enabled", "age": "max_password_age"}
 
 
+def everybody(directory: Directory) -> list[User]:
+    """Return every user of a listing, page after page."""
+    return [one for page in directory.users() for one in page]
+
+
 class DirectoryWorld(Protocol):
     """A directory, and the hands and eyes of its administrator."""
 

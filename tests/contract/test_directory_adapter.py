@@ -17,7 +17,7 @@ from shared.errors import (
     UserNotFound,
 )
 from shared.model import Password, User, UserId, UserName, UserRef
-from tests.contract.directories import CloudDirectoryWorld
+from tests.contract.directories import CloudDirectoryWorld, everybody
 from tests.deployment import Deployment
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
@@ -151,7 +151,7 @@ def test_a_server_that_answers_with_another_user_than_asked_is_not_trusted(deplo
 def test_a_listing_takes_a_call_for_a_hundred_users(cloud: LocalCloud, count: int) -> None:
     deployed = Deployment(cloud)
     cloud.cloudsso.seed_users(count)
-    assert len(list(CloudDirectoryWorld(deployed).directory.users())) == count
+    assert len(everybody(CloudDirectoryWorld(deployed).directory)) == count
     assert deployed.actions() == ["ListUsers"] * -(-count // 100)
     assert {call.params["MaxResults"] for call in cloud.calls.matching("ListUsers")} == {"100"}
 
@@ -160,11 +160,11 @@ def test_a_listing_is_unharmed_by_users_who_come_and_go(cloud: LocalCloud) -> No
     deployed = Deployment(cloud)
     ids = cloud.cloudsso.seed_users(250)
     users = CloudDirectoryWorld(deployed).directory.users()
-    seen = [next(users).id]
+    seen = [user.id for user in next(users)]
     cloud.cloudsso.remove_user(ids[0])
     cloud.cloudsso.remove_user(ids[200])
     cloud.cloudsso.add_user("late")
-    seen += [user.id for user in users]
+    seen += [user.id for page in users for user in page]
     assert set(ids) - {ids[200]} <= set(seen)
 
 
@@ -179,6 +179,7 @@ USER = b'{"UserId": "u-1", "UserName": "alice", "Status": "Enabled"}'
         [PAGE % (2, b"true", b"", USER)],  # truncated, and no way on
         [PAGE % (9, b"true", b"t", USER), PAGE % (9, b"true", b"t", USER)],  # a page that leads to itself
         [PAGE % (9, b"true", b"a", USER), PAGE % (9, b"true", b"b", USER), PAGE % (9, b"true", b"a", USER)],
+        [PAGE % (2, b"true", b"a", USER), PAGE % (2, b"false", b"", USER)],  # one user twice for two of them
         [b'{"RequestId": "1", "TotalCounts": 1, "Users": [%s]}' % USER],  # truncated or not, it does not say
         [b'{"RequestId": "1", "TotalCounts": 1, "IsTruncated": false, "Users": [{"UserId": "u-1"}]}'],
         [b'{"RequestId": "1", "IsTruncated": false}'],
@@ -198,7 +199,22 @@ def test_a_listing_that_is_not_whole_raises(cloud: LocalCloud, pages: list[bytes
 def test_a_token_without_truncation_means_nothing(cloud: LocalCloud) -> None:
     deployed = Deployment(cloud)
     strike(deployed, "ListUsers", "garbage", body=PAGE % (1, b"false", b"t", USER))
-    assert [user.name for user in CloudDirectoryWorld(deployed).directory.users()] == ["alice"]
+    assert [user.name for user in everybody(CloudDirectoryWorld(deployed).directory)] == ["alice"]
+
+
+def test_a_user_who_is_shown_again_is_yielded_once(cloud: LocalCloud) -> None:
+    deployed = Deployment(cloud)
+    bob = USER.replace(b"u-1", b"u-2").replace(b"alice", b"bob")
+    strike(deployed, "ListUsers", "garbage", body=PAGE % (2, b"true", b"t", USER + b"," + USER))
+    strike(deployed, "ListUsers", "garbage", body=PAGE % (3, b"false", b"", USER + b"," + bob), nth=2)
+    assert [user.name for user in everybody(CloudDirectoryWorld(deployed).directory)] == ["alice", "bob"]
+
+
+def test_another_programs_tag_without_a_value_is_no_reason_to_know_nobody(cloud: LocalCloud) -> None:
+    deployed = Deployment(cloud)
+    tagged = USER.replace(b"}", b', "Tags": [{"Key": "team"}, {"Key": "password-rotation", "Value": "enabled"}]}')
+    strike(deployed, "ListUsers", "garbage", body=PAGE % (1, b"false", b"", tagged))
+    assert [user.opted_in for user in everybody(CloudDirectoryWorld(deployed).directory)] == [True]
 
 
 @pytest.mark.parametrize("age", [b"0", b"-1", b"null", b'"90"', b"1e9", b"true"])

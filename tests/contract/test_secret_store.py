@@ -242,7 +242,7 @@ def kept(world: StoreWorld, name: str, **tags: str) -> SecretName:
 
 
 def managed(world: StoreWorld) -> list[Managed]:
-    return list(world.store.managed(world.directory_id))
+    return [one for page in world.store.managed(world.directory_id) for one in page]
 
 
 def test_nothing_is_managed_where_there_is_no_secret(stores: StoreWorld) -> None:

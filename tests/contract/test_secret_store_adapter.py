@@ -152,8 +152,11 @@ def test_a_refused_creation_of_unknown_cause_is_no_conflict_of_versions(deployed
 
 
 def seed(deployed: Deployment, count: int, prefix: str = "seeded") -> None:
-    tags = {"ManagedBy": "cloudsso-rotator", "DirectoryId": deployed.directory_id}
-    deployed.cloud.kms.seed_secrets(count, prefix, tags=lambda _position: tags)
+    deployed.cloud.kms.seed_secrets(count, prefix, tags=lambda _position: tagged(deployed))
+
+
+def tagged(deployed: Deployment) -> dict[str, str]:
+    return {"ManagedBy": "cloudsso-rotator", "DirectoryId": deployed.directory_id}
 
 
 def drop(deployed: Deployment, name: str) -> None:
@@ -165,9 +168,9 @@ def drop(deployed: Deployment, name: str) -> None:
 def seen(world: CloudStoreWorld, after_a_page: Callable[[], None] = lambda: None) -> list[str]:
     """Return the names that a listing yields, with something happening once its first page was read."""
     listing = world.store.managed(world.directory_id)
-    names = [next(listing).secret]
+    names = [one.secret for one in next(listing)]
     after_a_page()
-    return [*names, *(one.secret for one in listing)]
+    return [*names, *(one.secret for page in listing for one in page)]
 
 
 @pytest.mark.parametrize("count", [1, 100, 101, 300])
@@ -213,6 +216,39 @@ def test_a_listing_that_never_comes_to_rest_is_given_up(deployed: Deployment) ->
     with pytest.raises(SecretStoreUnavailable, match="changed while it was read"):
         seen(world)
     assert deployed.actions().count("ListSecrets") == 2 * 3  # the second page of each told it
+
+
+def listed(*names: str, total: int, page: int = 1, tags: list[dict[str, str]] | None = None) -> bytes:
+    """Return an answer of ListSecrets."""
+    secrets = [{"SecretName": name, "Tags": {"Tag": tags or []}} for name in names]
+    return json.dumps({"TotalCount": total, "PageNumber": page, "SecretList": {"Secret": secrets}}).encode()
+
+
+def test_one_page_shown_for_another_does_not_stand_for_the_secrets_that_were_not_shown(deployed: Deployment) -> None:
+    world = CloudStoreWorld(deployed)
+    same = [f"seeded{number:06}" for number in range(100)]
+    for nth in range(1, 9):
+        body = listed(*same, total=200, page=2 - nth % 2)
+        deployed.cloud.faults.arm(Fault("ListSecrets", "garbage", body=body, nth=nth))
+    with pytest.raises(SecretStoreUnavailable):
+        seen(world)
+
+
+def test_a_count_that_is_too_small_does_not_end_a_listing_before_its_last_page(deployed: Deployment) -> None:
+    world = CloudStoreWorld(deployed)
+    seed(deployed, 250)
+    tags = [{"TagKey": key, "TagValue": value} for key, value in tagged(deployed).items()]
+    names = [f"seeded{number:06}" for number in range(100)]
+    deployed.cloud.faults.arm(Fault("ListSecrets", "garbage", body=listed(*names, total=40, tags=tags)))
+    assert len(seen(world)) == 250
+
+
+def test_another_programs_tag_without_a_value_ends_no_listing(deployed: Deployment) -> None:
+    world = CloudStoreWorld(deployed)
+    tags = [{"TagKey": key, "TagValue": value} for key, value in tagged(deployed).items()]
+    body = listed("ours", total=1, tags=[{"TagKey": "team"}, *tags])
+    deployed.cloud.faults.arm(Fault("ListSecrets", "garbage", body=body))
+    assert seen(world) == ["ours"]
 
 
 @pytest.mark.parametrize(

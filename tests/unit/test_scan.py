@@ -317,6 +317,28 @@ def test_a_scan_that_cannot_read_everything_in_time_gives_up_and_says_that_nothi
     assert raised.value.retryable
 
 
+def test_reading_other_peoples_secrets_is_given_up_in_time_too() -> None:
+    world = World()
+    for number in range(150):
+        world.store.write(SecretName(f"somebody-elses/{number:03}"), "r1")
+    world.faults.then["managed", 1] = lambda: world.clock.advance(700)
+    with pytest.raises(OutOfTime, match="Nothing was dispatched"):
+        world.scan(minutes=10)
+
+
+def test_a_listing_that_leads_on_and_on_without_anybody_is_given_up_in_time() -> None:
+    world = World()
+
+    def nobody() -> Iterator[tuple[User, ...]]:
+        while True:
+            world.clock.advance(1)
+            yield ()
+
+    world.directory.users = nobody  # type: ignore[method-assign] # another server
+    with pytest.raises(OutOfTime):
+        world.scan(minutes=10)
+
+
 # ----------------------------------------------------------------------------------------------------- calls and memory
 
 
@@ -340,12 +362,12 @@ class Endless:
     def sso_enabled(self) -> bool:
         return False
 
-    def users(self) -> Iterator[User]:
-        return (user(f"user{number:06}@example.com") for number in range(self.count))
+    def users(self) -> Iterator[tuple[User, ...]]:
+        return ((user(f"user{number:06}@example.com"),) for number in range(self.count))
 
-    def managed(self, _directory_id: str) -> Iterator[Managed]:
+    def managed(self, _directory_id: str) -> Iterator[tuple[Managed, ...]]:
         names = (SecretName(f"cloudsso/user{number:06}@example.com") for number in range(self.count))
-        return (Managed(name, NOON - (number % 90) * DAY) for number, name in enumerate(names))
+        return ((Managed(name, NOON - (number % 90) * DAY),) for number, name in enumerate(names))
 
 
 def peak(count: int) -> int:
