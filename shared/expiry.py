@@ -62,14 +62,21 @@ class Schedule:
         """Tell whether CloudSSO may refuse a password already that was set then, or at an unknown time."""
         return rotated_at is None or rotated_at + self.max_age <= self.as_of
 
+    def turn(self, user_id: UserId) -> timedelta:
+        """Return where a user stands in a queue that is drawn anew every hour: everybody comes first some time."""
+        return timedelta(days=_fraction(f"{self.as_of.isoformat()}/{user_id}"))
+
 
 def share(directory_id: DirectoryId, user_id: UserId) -> float:
     """Return where a user stands within the spread, from 0 up to 1: always the same, and evenly among many."""
-    digest = hashlib.sha256(f"{directory_id}/{user_id}".encode()).digest()
-    return int.from_bytes(digest[:6], "big") / (1 << 48)
+    return _fraction(f"{directory_id}/{user_id}")
 
 
 def task_id(user_id: UserId, threshold: datetime) -> TaskId:
     """Return the id under which Function Compute accepts a user's rotation for a threshold once."""
     who = user_id if _ID.fullmatch(user_id) else hashlib.sha256(user_id.encode()).hexdigest()
     return TaskId(f"expiring-{who}-{threshold:%Y%m%dT%H%M%SZ}")
+
+
+def _fraction(text: str) -> float:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / (1 << 48)

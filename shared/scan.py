@@ -225,12 +225,13 @@ class _Sorting:
     def plan(self) -> Plan:
         """Return the plan, once every user has passed by.
 
-        Whoever has expired may be somebody whose rotation fails for good, and then comes first in every scan to come.
-        So that a hundred of these do not let everybody else expire, half of the room is for those who still can log on.
+        Whoever has expired may be somebody whose rotation fails for good, and would come first in every scan to come.
+        So that a hundred of these let nobody else expire, half of the room at least is for those who still can log on;
+        and so that nobody is locked out behind them, they take turns.
         """
         limit = self._policy.limit
         expired, expiring, new = (kind.in_order() for kind in (self._expired, self._expiring, self._new))
-        first = expired[: limit - min(len(expiring), limit // 2)]
+        first = expired[: limit - min(len(expiring) + len(new), (limit + 1) // 2)]
         then = expiring[: limit - len(first)]
         last = new[: limit - len(first) - len(then)]
         for due in (*expired[len(first) :], *expiring[len(then) :], *new[len(last) :]):
@@ -240,11 +241,14 @@ class _Sorting:
     def _sort_managed(self, user: User, rotated_at: datetime | None) -> None:
         if rotated_at is not None and user.created is not None and rotated_at < user.created:
             rotated_at = None  # an earlier user of the same name was: the secret holds that one's password
-        due = self._due(user, rotated_at, rotated_at or _LONG_AGO)
-        if not self._schedule.is_due(rotated_at, due.threshold):
-            self._tell(Fate.NOT_DUE, user.name)
+        if rotated_at is None or self._schedule.has_expired(rotated_at):
+            self._is_due(self._expired, self._due(user, rotated_at, _LONG_AGO + self._schedule.turn(user.id)))
+            return
+        due = self._due(user, rotated_at, rotated_at)
+        if self._schedule.is_due(rotated_at, due.threshold):
+            self._is_due(self._expiring, due)
         else:
-            self._is_due(self._expired if self._schedule.has_expired(rotated_at) else self._expiring, due)
+            self._tell(Fate.NOT_DUE, user.name)
 
     def _due(self, user: User, rotated_at: datetime | None, urgent_since: datetime) -> Due:
         threshold = self._schedule.threshold(user.directory_id, user.id)
