@@ -9,13 +9,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.localcloud.api import ApiError
+from tests.localcloud.fc.processes import deaf_to_terminals
 from tests.localcloud.server import LocalCloud
+from tests.localcloud.timeline import Ticket
 from tests.loopback.workshop import BOUND, Workshop, error_of, until
 
 WAITING = """
@@ -149,6 +151,90 @@ def _is_zombie(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return "State:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return True
+
+
+def test_what_a_forked_child_returns_later_answers_no_other_request(workshop: Workshop) -> None:
+    target = workshop.deploy(
+        """
+        import os
+
+        def handler(event, context):
+            if event == b"fork":
+                if os.fork():
+                    return "the parent"
+                while not (SIGNALS / "second").exists():
+                    pass
+                return "the child"
+            (SIGNALS / "second").touch()
+            began = time.monotonic()
+            while time.monotonic() - began < 0.5:
+                pass
+            return "the second request"
+        """
+    )
+    assert workshop.invoke(target, b"fork").payload == b"the parent"
+    assert workshop.invoke(target, b"next").payload == b"the second request"
+
+
+@pytest.mark.parametrize("words", [b"\0\0\0\5\0\0\0\0hello", b"\0\0\0\2\0\0\0\0[]", b"\0\0\0\2\0\0\0\0{}"])
+def test_code_that_writes_to_the_runtimes_own_line_loses_its_instance(workshop: Workshop, words: bytes) -> None:
+    target = workshop.deploy(
+        """
+        import contextlib, os
+
+        def handler(event, context):
+            for number in range(3, 64):
+                with contextlib.suppress(OSError):
+                    os.write(number, event)
+            return "written"
+        """
+    )
+    assert "Process exited unexpectedly" in error_of(workshop.invoke(target, words))["errorMessage"]
+    assert workshop.cloud.fc.instances() == []
+
+
+def test_a_time_limit_that_comes_late_does_not_end_the_next_request(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: list[Callable[[], object]] = []
+    timeline = workshop.cloud.timeline
+    enter = timeline.after
+
+    def after(seconds: float, do: Callable[[], object]) -> Ticket:
+        entered.append(do)
+        return enter(seconds, do)
+
+    target = workshop.deploy(WAITING)
+    workshop.sign("go-1")
+    monkeypatch.setattr(timeline, "after", after)
+    assert workshop.invoke(target, b"1").payload == b"1"
+    (late, *_) = entered
+    second = workshop.in_background(lambda: workshop.invoke(target, b"2"))
+    workshop.signed("began-2")
+    late()
+    workshop.sign("go-2")
+    assert second.result(BOUND).payload == b"2"
+
+
+def test_an_instance_hears_no_terminal_before_it_has_its_own_group() -> None:
+    program = "import signal; print(*sorted(int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, [])))"
+    with deaf_to_terminals():
+        told = subprocess.check_output([sys.executable, "-c", program], text=True)  # noqa: S603 - this interpreter
+    assert told.split() == [str(int(each)) for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_function_finds_the_signals_of_terminals_as_python_leaves_them(workshop: Workshop) -> None:
+    target = workshop.deploy(
+        """
+        import os, signal
+
+        def handler(event, context):
+            default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            return [default, sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])), os.getpgid(0) == os.getpid()]
+        """
+    )
+    assert workshop.answer(target) == [True, [], True]
 
 
 def test_a_function_that_is_deployed_anew_runs_its_new_code(workshop: Workshop) -> None:

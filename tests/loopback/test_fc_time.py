@@ -43,6 +43,13 @@ CLOCKS = """
         return now
     """
 
+BUSY_FOR_A_WHILE = """
+    def handler(event, context):
+        began = time.monotonic()
+        while time.monotonic() - began < 0.5:
+            pass
+    """
+
 
 def test_every_clock_of_an_instance_is_the_clouds(workshop: Workshop) -> None:
     target = workshop.deploy("import warnings\nwarnings.simplefilter('ignore')\n" + CLOCKS.replace("\n    ", "\n"))
@@ -207,7 +214,9 @@ def test_many_short_sleeps_are_as_long_as_they_say(workshop: Workshop) -> None:
     assert 3000 <= workshop.answer(target) < 3000 + BOUND
 
 
-@pytest.mark.parametrize(("seconds", "error"), [("-1", "ValueError"), ("None", "TypeError"), ("'1'", "TypeError")])
+@pytest.mark.parametrize(
+    ("seconds", "error"), [("-1", "ValueError"), ("None", "TypeError"), ("'1'", "TypeError"), ("1e12", "OverflowError")]
+)
 def test_what_is_no_length_of_a_sleep_is_refused(workshop: Workshop, seconds: str, error: str) -> None:
     target = workshop.deploy(f"def handler(event, context):\n    time.sleep({seconds})")
     assert error_of(workshop.invoke(target))["errorType"] == error
@@ -267,9 +276,10 @@ def test_a_function_that_ignores_sigterm_is_killed(workshop: Workshop) -> None:
     assert workshop.cloud.fc.instances() == []
 
 
-def test_a_cleanup_after_sigterm_may_raise_out_of_a_sleep(workshop: Workshop) -> None:
+@pytest.mark.parametrize("end", ["raise", "return 'late'"])
+def test_after_sigterm_there_is_time_to_clean_up_and_none_to_answer(workshop: Workshop, end: str) -> None:
     target = workshop.deploy(
-        """
+        f"""
         import signal
 
         def stop(*_):
@@ -277,11 +287,17 @@ def test_a_cleanup_after_sigterm_may_raise_out_of_a_sleep(workshop: Workshop) ->
 
         def handler(event, context):
             signal.signal(signal.SIGTERM, stop)
-            time.sleep(1000)
+            try:
+                time.sleep(1000)
+            except RuntimeError:
+                print("cleaned up")
+                {end}
         """,
         timeout=60,
     )
-    assert error_of(workshop.invoke(target))["errorMessage"] == "stopped"
+    result = workshop.invoke(target)
+    assert error_of(result) == {"errorMessage": "Function time out after 60 seconds"}
+    assert "cleaned up" in result.log.decode()
     assert workshop.cloud.fc.instances() == []
 
 
@@ -311,6 +327,34 @@ def test_what_runs_on_in_the_background_is_frozen_between_requests(workshop: Wor
     assert workshop.answer(target, b"350") in (5, 6)
 
 
+def test_a_child_process_does_not_work_between_requests(workshop: Workshop) -> None:
+    target = workshop.deploy(
+        """
+        import subprocess, sys
+        BEATS = SIGNALS / "beats"
+        CHILD = "import sys, time\\nwhile True:\\n    open(sys.argv[1], 'a').write('x')\\n    time.sleep(0.001)"
+
+        def beats():
+            return BEATS.stat().st_size if BEATS.exists() else 0
+
+        def handler(event, context):
+            found = beats()
+            if not found:
+                subprocess.Popen([sys.executable, "-c", CHILD, str(BEATS)])
+            while beats() < found + 10:
+                pass
+            return "beating"
+        """
+    )
+    other = workshop.deploy(BUSY_FOR_A_WHILE, "other")
+    assert workshop.invoke(target).payload == b"beating"
+    beats = workshop.signals / "beats"
+    found = beats.stat().st_size
+    workshop.answer(other)
+    assert beats.stat().st_size == found
+    assert workshop.invoke(target).payload == b"beating"
+
+
 def test_a_background_thread_does_not_work_between_requests(workshop: Workshop) -> None:
     target = workshop.deploy(
         """
@@ -331,15 +375,7 @@ def test_a_background_thread_does_not_work_between_requests(workshop: Workshop) 
             return [found, len(BEATS)]
         """
     )
-    other = workshop.deploy(
-        """
-        def handler(event, context):
-            began = time.monotonic()
-            while time.monotonic() - began < 0.5:
-                pass
-        """,
-        "other",
-    )
+    other = workshop.deploy(BUSY_FOR_A_WHILE, "other")
     _, left = workshop.answer(target)
     workshop.answer(other)
     found, beats = workshop.answer(target)

@@ -19,6 +19,7 @@ from typing import Any
 _real_time_ns = time.time_ns
 _real_sleep = time.sleep
 SHIFT_BYTES = 8
+_LONGEST_SLEEP = (1 << 63) / 1e9  # seconds: what time.sleep() takes
 
 
 class Shift:
@@ -61,6 +62,9 @@ class Sleeps:
         if seconds < 0:
             msg = "sleep length must be non-negative"
             raise ValueError(msg)
+        if seconds >= _LONGEST_SLEEP:
+            msg = "timestamp too large to convert to C PyTime_t"
+            raise OverflowError(msg)
         until = _real_time_ns() // 1000 + self._shift.get() + round(seconds * 1_000_000)
         if seconds == 0:
             _real_sleep(0)

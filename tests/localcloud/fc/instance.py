@@ -72,6 +72,7 @@ class _Sleep:
 class _Request:
     """The request being served."""
 
+    number: int
     began: datetime
     log_from: int
     timeout: float
@@ -104,6 +105,7 @@ class Instance:
         self._sleeps: dict[int, _Sleep] = {}
         self._waking: set[int] = set()
         self._request: _Request | None = None
+        self._requests = 0
         self._ready = False
         self._last_word = time.monotonic()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
@@ -149,12 +151,14 @@ class Instance:
         """Let the function serve a request; wait for the end of it, whatever that is. Called by one who is busy."""
         now = self._timeline.now()
         with self._lock:
-            request = _Request(now, self._log_size(), timeout)
+            self._requests += 1
+            request = _Request(self._requests, now, self._log_size(), timeout)
             self._request = request
             self._thaw()
-        limit = self._timeline.after(timeout, self._take_too_long)
+        limit = self._timeline.after(timeout, lambda: self._take_too_long(request))
+        told = {**headers, "x-fc-instance-id": self.id}
         try:
-            self._send({"kind": "request", "headers": {**headers, "x-fc-instance-id": self.id}}, payload)
+            self._send({"kind": "request", "number": request.number, "headers": told}, payload)
             with self._timeline.waiting():
                 ending = self._ended(request)
         finally:
@@ -200,22 +204,23 @@ class Instance:
 
     def _spawned(self, launch: Launch, line: int) -> subprocess.Popen[bytes]:
         given = [str(line), str(launch.shift_file), launch.runtime]
-        return subprocess.Popen(  # noqa: S603 - this interpreter, and this repository's runtime
-            [sys.executable, "-S", "-s", runtime.__file__, *given],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            cwd=launch.folder,
-            env={**launch.environment, "FC_INSTANCE_ID": self.id},
-            pass_fds=(line, launch.shift_file),
-        )
+        with processes.deaf_to_terminals():
+            return subprocess.Popen(  # noqa: S603 - this interpreter, and this repository's runtime
+                [sys.executable, "-S", "-s", runtime.__file__, *given],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                cwd=launch.folder,
+                env={**launch.environment, "FC_INSTANCE_ID": self.id},
+                pass_fds=(line, launch.shift_file),
+            )
 
     def _ended(self, request: _Request) -> Ending:
         """Hear the instance until it has answered or is gone."""
         while self._listen():
             if request.answer is not None:
                 failed, payload = request.answer
-                return self._ending(request, payload, failed=failed, alive=request.terminated is None)
+                return self._ending(request, payload, failed=failed, alive=True)
             if request.terminated is not None and time.monotonic() - request.terminated > TERMINATION_SECONDS:
                 self.kill()
         if request.answer is not None:  # it answered, and was killed before it could be frozen
@@ -251,9 +256,13 @@ class Instance:
             if not data:
                 return False
             self._last_word = time.monotonic()
-            self._frames.feed(data)
-            while (frame := self._frames.take()) is not None:
-                self._hear(*frame)
+            try:
+                self._frames.feed(data)
+                while (frame := self._frames.take()) is not None:
+                    self._hear(*frame)
+            except (ValueError, TypeError, KeyError, OverflowError):  # not the runtime's words: code found its line
+                processes.send_signal(self._process, signal.SIGKILL)
+                return False
             return True
 
     def _hear(self, facts: Facts, payload: bytes) -> None:
@@ -266,8 +275,14 @@ class Instance:
         elif kind == "awake":
             self._waking.discard(number)
             self._forget_sleep(number)
-        elif kind == "answer" and self._request is not None:
-            self._request.answer = (facts["failed"], payload)
+        elif kind == "answer":
+            self._hear_answer(number, (facts["failed"], payload))
+
+    def _hear_answer(self, number: int, answer: tuple[bool, bytes]) -> None:
+        """Take an answer to the request being served; any other comes too late, or from a forked child."""
+        request = self._request
+        if request is not None and request.number == number and request.answer is None and request.terminated is None:
+            request.answer = answer
 
     def _send(self, facts: Mapping[str, Any], payload: bytes = b"") -> None:
         """Send a frame; one who is gone need not be told."""
@@ -280,10 +295,10 @@ class Instance:
                     with contextlib.suppress(BlockingIOError):
                         left = left[self._line.send(left) :]
 
-    def _take_too_long(self) -> None:
+    def _take_too_long(self, request: _Request) -> None:
         with self._lock:
-            if self._request is not None and self._request.answer is None:
-                self._request.terminated = time.monotonic()
+            if self._request is request and request.answer is None:  # it may have ended just now, and another begun
+                request.terminated = time.monotonic()
                 processes.send_signal(self._process, signal.SIGTERM)
 
     def _wake(self, number: int) -> None:
@@ -294,13 +309,13 @@ class Instance:
         self._send({"kind": "wake", "number": number})
 
     def _thaw(self) -> None:
-        processes.send_signal(self._process, signal.SIGCONT)
+        processes.send_group_signal(self._process, signal.SIGCONT)
         for number in self._sleeps:
             self._watch_sleep(number)
 
     def _freeze(self) -> None:
-        """Stop the process: what it left running in the background does not go on, nor does it hold time up."""
-        processes.send_signal(self._process, signal.SIGSTOP)
+        """Stop the process and its children: nothing goes on in the background, nor does it hold time up."""
+        processes.send_group_signal(self._process, signal.SIGSTOP)
         for sleep in self._sleeps.values():
             if sleep.ticket is not None:
                 sleep.ticket.cancel()

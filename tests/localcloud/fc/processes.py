@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from subprocess import Popen
+
+from tests.localcloud.fc.runtime import FROM_TERMINALS
 
 PROC = Path("/proc")
 OBSERVABLE = (PROC / "self" / "task").is_dir()
@@ -71,10 +74,25 @@ def send_signal(process: Popen[bytes], number: signal.Signals) -> None:
             os.kill(process.pid, number)
 
 
-def end(process: Popen[bytes], seconds: float) -> None:
-    """Kill a process and its group, whatever state they are in, and reap it."""
-    send_signal(process, signal.SIGKILL)
+def send_group_signal(process: Popen[bytes], number: signal.Signals) -> None:
+    """Send a process that was not reaped yet, and its children, a signal."""
+    send_signal(process, number)
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # no group: it ended before it made one
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, number)
+
+
+def end(process: Popen[bytes], seconds: float) -> None:
+    """Kill a process and its group, whatever state they are in, and reap it."""
+    send_group_signal(process, signal.SIGKILL)
     process.wait(seconds)
+
+
+@contextlib.contextmanager
+def deaf_to_terminals() -> Iterator[None]:
+    """Let a process that is started here not hear a terminal's Ctrl-C and the like, before it has its own group."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -54,6 +54,7 @@ INVOKE = "/invoke"
 LONGEST_RECORD = 32 * 1024  # bytes of one log record ("Limits")
 _CALLERS = frozenset({__file__, importlib.__file__})
 _TERMINATED = 128 + signal.SIGTERM
+FROM_TERMINALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
 
 
 class Line(logging.Formatter):
@@ -90,7 +91,7 @@ class Instance:
             request, payload = self._requests.get()
             answer, failed = self._served(request["headers"], payload)
             _flush()
-            self.tell({"kind": "answer", "failed": failed}, answer)
+            self.tell({"kind": "answer", "number": request["number"], "failed": failed}, answer)
 
     def tell(self, facts: Mapping[str, Any], payload: bytes = b"") -> None:
         """Send the cloud a frame, in one piece."""
@@ -214,9 +215,21 @@ def _hide_the_repository() -> None:
         del sys.modules[name]
 
 
+def _be_a_group() -> None:
+    """Have a group of its own, ended as a whole, and not by a terminal's Ctrl-C; what came before that is dropped.
+
+    Not a session of its own: in that of the cloud, the kernel ends a stopped group whose parent has died.
+    """
+    os.setpgid(0, 0)
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in FROM_TERMINALS}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FROM_TERMINALS)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
 def main(arguments: list[str]) -> NoReturn:
     """Be an instance."""
-    os.setpgid(0, 0)  # a group of its own: ended as a whole, and not by a terminal's Ctrl-C
+    _be_a_group()
     connection = socket.socket(fileno=int(arguments[0]))
     connection.set_inheritable(False)
     shift_file = int(arguments[1])
