@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def _link(distributions: list[metadata.Distribution], packages: Path) -> None:
     for distribution in distributions:
         for name in _top_level(distribution) - shared:
             (packages / name).symlink_to(str(distribution.locate_file(name)))
-        for file in distribution.files or []:
+        for file in _files(distribution.name):
             if file.parts[0] in shared:
                 link = packages / file
                 link.parent.mkdir(parents=True, exist_ok=True)
@@ -131,8 +131,14 @@ def _shared_folders() -> frozenset[str]:
     return frozenset(name for name, count in owners.items() if count > 1)
 
 
+@cache
+def _files(name: str) -> tuple[metadata.PackagePath, ...]:
+    """Return what a distribution brought. It is asked for each deployment, and its record is long."""
+    return tuple(metadata.distribution(name).files or [])
+
+
 def _top_level(distribution: metadata.Distribution) -> set[str]:
-    return {file.parts[0] for file in distribution.files or []} - _BUILT_IN_ENVIRONMENT
+    return {file.parts[0] for file in _files(distribution.name)} - _BUILT_IN_ENVIRONMENT
 
 
 def _compile(folder: Path) -> None:
