@@ -12,7 +12,9 @@ import pytest
 from tests.localcloud.api import ApiError
 from tests.localcloud.fc.asynchronous import EXHAUSTED, EXPIRED
 from tests.localcloud.fc.backend import AsyncConfig, Target
+from tests.localcloud.fc.destinations import Outcome
 from tests.localcloud.fc.functions import FunctionRefusedError
+from tests.localcloud.fc.invocation import LARGEST_ASYNC, LARGEST_SYNC
 from tests.localcloud.server import ACCOUNT_ID, FC_REGION
 from tests.localcloud.switches import Switches
 from tests.loopback.workshop import BOUND, Workshop, error_of, until
@@ -303,6 +305,36 @@ def test_without_a_message_queue_there_is_no_such_queue(workshop: Workshop) -> N
 def test_an_unknown_kind_of_destination_is_refused(workshop: Workshop) -> None:
     with pytest.raises(Exception, match="no queue, topic or function"):
         workshop.deploy(FAILING, on_failure=f"acs:eventbridge:{FC_REGION}:{ACCOUNT_ID}:eventbus/default")
+
+
+@pytest.mark.parametrize("config", [AsyncConfig(on_success="nowhere"), AsyncConfig(on_failure="nowhere")])
+def test_a_configuration_with_such_a_destination_is_refused(workshop: Workshop, config: AsyncConfig) -> None:
+    target = workshop.deploy(FAILING)
+    with pytest.raises(ApiError, match="400 InvalidArgument: destination 'nowhere' is no queue, topic or function"):
+        workshop.cloud.fc.set_async_config(target, config)
+
+
+def test_what_a_function_that_is_gone_ended_with_is_sent_nowhere(workshop: Workshop, messages: Messages) -> None:
+    outcome = Outcome("r-1", "acs:fc", "UnhandledInvocationError", 1, b"", b"", "UnhandledInvocationError")
+    assert workshop.cloud.fc.deliver(Target("gone"), QUEUE, outcome) == "Failed: FunctionNotFound"
+    assert messages.sent == []
+
+
+def test_no_trigger_and_no_destination_has_more_room_than_the_api(workshop: Workshop) -> None:
+    told = workshop.deploy("def handler(event, context):\n    return len(event)", "told")
+    with pytest.raises(ApiError, match="400 EntityTooLarge"):
+        workshop.cloud.fc.invoke_async(told, bytes(LARGEST_ASYNC + 1))
+    with pytest.raises(ApiError, match="400 EntityTooLarge"):
+        workshop.cloud.fc.invoke(told, bytes(LARGEST_SYNC + 1))
+    workshop.cloud.fc.add_role("worker", policy("fc:InvokeFunction"))
+    to = f"acs:fc:{FC_REGION}:{ACCOUNT_ID}:functions/told"
+    telling = workshop.deploy(
+        f"def handler(event, context):\n    return {LARGEST_ASYNC} * 'x'", on_success=to, role="worker"
+    )
+    workshop.queue(telling)
+    workshop.settle()
+    assert workshop.only(telling).destination_status == "Failed: EntityTooLarge"
+    assert workshop.cloud.fc.accepted(told) == []
 
 
 def test_an_unknown_role_is_refused(workshop: Workshop) -> None:

@@ -266,6 +266,7 @@ def test_a_prop_that_is_not_understood_is_named_with_its_place(
         (timer(cronExpression="0 4 * * *"), "triggerConfig.cronExpression", "neither @every nor six valid fields"),
         (timer(cronExpression="0 0 25 * * *"), "triggerConfig.cronExpression", "neither @every nor six valid fields"),
         (timer(cronExpression="CRON_TZ=Mars/X 0 0 4 * * *"), "triggerConfig.cronExpression", "no time zone Mars/X"),
+        (timer(cronExpression="0 0 4 30 2 *"), "triggerConfig.cronExpression", "it is never due"),
         (timer(cronExpression="@every 30s"), "triggerConfig.cronExpression", "shorter than a minute"),
         (timer() | {"triggerType": "http"}, "triggerType", "http is known to fc3, and not carried out here"),
         (timer() | {"triggerType": "cron"}, "triggerType", "cron is none of timer, mns_topic, eventbridge"),
@@ -440,6 +441,12 @@ def test_a_topic_and_a_queue_are_known_by_name(tmp_path: Path) -> None:
     assert manifest.topics() == {"news"}
     (function,) = manifest.functions
     assert [type(each.config) for each in function.triggers] == [TopicConfig, EventBridgeConfig]
+
+
+def test_a_role_may_be_a_bare_name(tmp_path: Path) -> None:
+    manifest = read(tmp_path, document(one=props(role="worker", triggers=[eventbridge()])))
+    assert manifest.roles() == {"worker"}
+    assert manifest.queues() == {"work"}
 
 
 def test_actions_around_a_command_are_understood(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
 _ZONE = re.compile(r"CRON_TZ=(\S+) +(.*)", re.DOTALL)
 _EVERY = re.compile(r"@every +(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -66,7 +66,19 @@ def _of_fields(expression: str) -> Schedule:
         reason = f"there is no time zone {name}"
     else:
         if len(fields.split()) == _FIELDS and croniter.is_valid(fields, second_at_beginning=True):
-            return Schedule(None, fields, zone)
-        reason = "it is neither @every nor six valid fields: second, minute, hour, day, month, weekday"
+            if _is_ever_due(fields):
+                return Schedule(None, fields, zone)
+            reason = "it is never due"
+        else:
+            reason = "it is neither @every nor six valid fields: second, minute, hour, day, month, weekday"
     msg = f"{expression!r}: {reason}"
     raise ScheduleRefusedError(msg)
+
+
+def _is_ever_due(fields: str) -> bool:
+    """Tell whether there is such a day: there is no 30 February."""
+    try:
+        croniter(fields, datetime.now(timezone.utc), second_at_beginning=True).get_next(datetime)
+    except CroniterBadDateError:
+        return False
+    return True

@@ -51,6 +51,7 @@ class DeclaredFunction:
     resource: str
     props: Props = field(repr=False)  # with the environment, and what may be in it
     code: Path
+    account_id: str
     triggers: tuple[DeclaredTrigger, ...]
 
     @property
@@ -80,8 +81,7 @@ class DeclaredFunction:
     def _of_eventbridge(self, config: EventBridgeConfig) -> Iterator[Address]:
         queue = config.event_source_config.event_source_parameters.queue
         if queue:
-            account = self.props.role.split(":")[3] if self.props.role else ""
-            yield Address("queues", queue.queue_name, queue.region_id or self.props.region, account)
+            yield Address("queues", queue.queue_name, queue.region_id or self.props.region, self.account_id)
         if config.run_options.dead_letter_queue:
             yield Address.parse(config.run_options.dead_letter_queue.arn)
 
@@ -111,7 +111,7 @@ class Declaring:
             self._trigger(trigger, props, f"{place}.triggers[{index}]") for index, trigger in enumerate(props.triggers)
         )
         self._check_destinations(props, f"{place}.asyncInvokeConfig.destinationConfig")
-        return DeclaredFunction(name, props, code, triggers)
+        return DeclaredFunction(name, props, code, self.account_id, triggers)
 
     def _trigger(self, trigger: Trigger, props: Props, place: str) -> DeclaredTrigger:
         kind = CONFIGS.get(trigger.trigger_type)

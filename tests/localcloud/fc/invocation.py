@@ -33,6 +33,13 @@ def invalid(message: str) -> ApiError:
     return ApiError(400, "InvalidArgument", message)
 
 
+def check_size(payload: bytes, *, asynchronous: bool) -> None:
+    """Refuse a payload that is too large, whoever sends it: triggers and destinations have no more room."""
+    largest = LARGEST_ASYNC if asynchronous else LARGEST_SYNC
+    if len(payload) > largest:
+        raise ApiError(400, "EntityTooLarge", f"payload size exceeds maximum allowed size ({largest} bytes)")
+
+
 def target_of(function: str, qualifier: str, service: str | None) -> Target:
     """Return the function that is meant, or refuse what cannot be a name."""
     for what, text, form in (("function", function, _NAME), ("service", service or "s", _NAME)):
@@ -61,9 +68,7 @@ class Invocation:
         task_id = headers.get(task_header) or None
         if task_id is not None and not _TASK_ID.fullmatch(task_id):
             raise invalid(f"{task_header} begins with a letter or _, and has at most 128 letters, digits, _ and -")
-        largest = LARGEST_ASYNC if asynchronous else LARGEST_SYNC
-        if len(payload) > largest:
-            raise ApiError(400, "EntityTooLarge", f"payload size exceeds maximum allowed size ({largest} bytes)")
+        check_size(payload, asynchronous=asynchronous)
         return Invocation(target, payload, asynchronous, tail, task_id)
 
     def carry_out(self, backend: Backend) -> Answer:

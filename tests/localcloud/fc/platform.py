@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from tests.localcloud.api import Clock
+from tests.localcloud.api import ApiError, Clock
 from tests.localcloud.fc.asynchronous import AsyncQueue
 from tests.localcloud.fc.backend import (
     LATEST,
@@ -27,9 +27,10 @@ from tests.localcloud.fc.backend import (
 from tests.localcloud.fc.cloudtime import SHIFT_BYTES, Shift
 from tests.localcloud.fc.code import CodeFolder
 from tests.localcloud.fc.deployment import Deployment
-from tests.localcloud.fc.destinations import Destinations, Messages, Outcome
+from tests.localcloud.fc.destinations import DestinationRefusedError, Destinations, Messages, Outcome
 from tests.localcloud.fc.functions import FunctionRefusedError, FunctionSpec
 from tests.localcloud.fc.instance import Ending, Instance, InstanceLostError, packed_error
+from tests.localcloud.fc.invocation import check_size, invalid
 from tests.localcloud.fc.operation import Place
 from tests.localcloud.fc.pool import Pool
 from tests.localcloud.fc.service import FunctionCompute
@@ -114,10 +115,7 @@ class Functions(FunctionCompute):
     def deploy(self, spec: FunctionSpec) -> None:
         """Deploy a function, or deploy it anew: requests that are under way end as they began."""
         role = self._role(spec)
-        policy = spec.asynchronous or AsyncConfig()
-        for arn in (policy.on_success, policy.on_failure):
-            if arn is not None:
-                self._destinations.check(arn)
+        self._check_destinations(spec.asynchronous or AsyncConfig())
         deployment = Deployment(spec, CodeFolder(spec.code), role, self.place, self._timeline, self._shift_file)
         self.pool.open(deployment)
         with self._lock:
@@ -132,11 +130,13 @@ class Functions(FunctionCompute):
 
     def invoke(self, target: Target, payload: bytes) -> Result:
         """See Backend."""
+        check_size(payload, asynchronous=False)
         return self.run(target, payload, new_request_id(), 0)
 
     def invoke_async(self, target: Target, payload: bytes, task_id: str | None = None) -> str:
         """See Backend."""
         self._deployment(target)
+        check_size(payload, asynchronous=True)
         return self._queue.accept(target, payload, task_id)
 
     def tasks(self, target: Target) -> Sequence[TaskRecord]:
@@ -165,7 +165,13 @@ class Functions(FunctionCompute):
     def set_async_config(self, target: Target, config: AsyncConfig) -> AsyncConfig:
         """See Backend."""
         self._deployment(target)
-        return self._set_config(target, config)
+        try:
+            self._check_destinations(config)
+        except DestinationRefusedError as problem:
+            refusal = invalid(str(problem))
+        else:
+            return self._set_config(target, config)
+        raise refusal
 
     def accepted(self, target: Target) -> list[TaskRecord]:
         """Return every asynchronous invocation of a function so far, whether or not they are recorded as tasks."""
@@ -231,9 +237,12 @@ class Functions(FunctionCompute):
 
     def deliver(self, target: Target, destination: str, outcome: Outcome) -> str:
         """See asynchronous.Engine."""
-        now = self._clock.now()
-        body = outcome.envelope(int(now.timestamp() * 1000))
-        return self._destinations.send(destination, body, self._deployment(target).role)
+        try:
+            role = self._deployment(target).role
+        except ApiError as refusal:  # the function is gone, as all are once the cloud stops
+            return f"Failed: {refusal.code}"
+        body = outcome.envelope(int(self._clock.now().timestamp() * 1000))
+        return self._destinations.send(destination, body, role)
 
     def arn(self, target: Target) -> str:
         """See asynchronous.Engine."""
@@ -275,6 +284,11 @@ class Functions(FunctionCompute):
                 msg = f"function {spec.name!r} is refused: there is no role {name!r}"
                 raise FunctionRefusedError(msg)
             return self._roles[name]
+
+    def _check_destinations(self, config: AsyncConfig) -> None:
+        for arn in (config.on_success, config.on_failure):
+            if arn is not None:
+                self._destinations.check(arn)
 
     def _set_config(self, target: Target, config: AsyncConfig) -> AsyncConfig:
         now = self._clock.now()
