@@ -297,6 +297,45 @@ def test_without_tolerance_the_stream_blocks_and_loses_nothing(world: World) -> 
     assert (world.eventbridge.blocked(), len(world.work)) == ([], 0)
 
 
+def test_a_blocked_stream_gives_its_batch_back_to_the_one_that_takes_its_place(world: World) -> None:
+    world.functions.respond = fail
+    world.eventbridge.deploy(FUNCTION, "q", config(errorsTolerance="NONE"))
+    world.work.send("poison")
+    world.settle()
+    assert world.eventbridge.blocked() == ["f/q"]
+    world.functions.respond = lambda _invocation: None
+    world.eventbridge.deploy(FUNCTION, "q", config(errorsTolerance="ALL"))
+    assert bodies(world)[-1] == ["poison"]
+    assert (world.eventbridge.blocked(), len(world.work)) == ([], 0)
+
+
+def test_a_stream_that_was_removed_blocks_nothing(world: World) -> None:
+    def respond(_invocation: Invocation) -> str:
+        world.eventbridge.remove(FUNCTION, "q")
+        return "UnhandledInvocationError"
+
+    world.functions.respond = respond
+    world.eventbridge.deploy(FUNCTION, "q", config(errorsTolerance="NONE"))
+    world.work.send("poison")
+    world.settle()
+    assert [message.body for message in world.work.peek()] == ["poison"]
+
+
+def test_what_a_dead_letter_queue_has_no_room_for_is_lost_and_the_stream_goes_on(world: World) -> None:
+    world.functions.respond = lambda made: fail(made) if len(made.bodies[0]) > 1 else None
+    world.eventbridge.deploy(FUNCTION, "q", config(errorsTolerance="ALL", deadLetterQueue={"Arn": DEAD}))
+    world.work.send("x" * 65_536)  # the envelope makes it larger
+    world.work.send("y")
+    world.settle()
+    lost, delivered = world.eventbridge.ends
+    assert (lost.end, lost.failures[-1], delivered.end) == (
+        "dropped",
+        "dead-letter queue: InvalidArgument",
+        "delivered",
+    )
+    assert (len(world.work), len(world.dead)) == (0, 0)
+
+
 def test_no_tolerance_is_the_default(world: World) -> None:
     world.functions.respond = fail
     world.eventbridge.deploy(FUNCTION, "q", config())
@@ -446,6 +485,11 @@ def test_the_time_and_the_subject_that_an_event_has_are_kept(world: World) -> No
 def test_an_event_without_what_cloudevents_need_is_refused(world: World, lacking: str) -> None:
     with pytest.raises(ApiError, match=f"The event lacks {lacking}"):
         world.eventbridge.put({key: value for key, value in ALERT.items() if key != lacking})
+
+
+def test_an_event_of_more_than_256_kilobytes_is_refused(world: World) -> None:
+    with pytest.raises(ApiError, match="400 InvalidEvent: An event has at most 262144 bytes"):
+        world.eventbridge.put({"id": "1", "source": "s", "specversion": "1.0", "type": "t", "data": "x" * 262_144})
 
 
 def test_an_event_of_another_version_is_refused(world: World) -> None:

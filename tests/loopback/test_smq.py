@@ -104,9 +104,10 @@ def test_a_value_is_not_in_what_is_printed_of_a_message(smq: Smq) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "x" * 65_537])
-def test_a_body_that_smq_does_not_take_is_refused(smq: Smq, body: str) -> None:
+@pytest.mark.parametrize("where", ["queues", "topics"])
+def test_a_body_that_smq_does_not_take_is_refused(smq: Smq, where: str, body: str) -> None:
     with pytest.raises(ApiError, match="InvalidArgument"):
-        smq.send("work", body)
+        smq.send(ARN.format(where, {"queues": "work", "topics": "news"}[where]), body)
 
 
 # names

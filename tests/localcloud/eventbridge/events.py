@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from tests.localcloud.api import ApiError, Json
 from tests.localcloud.smq.queues import Message
 
 BUS = "default"
+LARGEST = 256 * 1024  # bytes of an event; "Limits" page
 _PUBLISHED_FROM = "127.0.0.1"
 _REQUIRED = ("id", "source", "specversion", "type")
 
@@ -71,7 +73,10 @@ def of_put(event: Mapping[str, Any], now: datetime, origin: Origin) -> Json:
         "aliyunregionid": origin.region,
         "aliyunpublishaddr": _PUBLISHED_FROM,
     }
-    return {**added, **event, **stamped}
+    made = {**added, **event, **stamped}
+    if len(json.dumps(made, ensure_ascii=False).encode()) > LARGEST:
+        raise ApiError(400, "InvalidEvent", f"An event has at most {LARGEST} bytes.")
+    return made
 
 
 def decoded(body: str, *, mangle: bool) -> str:

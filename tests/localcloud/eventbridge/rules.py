@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.localcloud.api import Json
-from tests.localcloud.eventbridge.ends import End, Ended, Ends
+from tests.localcloud.eventbridge.ends import End, Ended, Ends, bury
 from tests.localcloud.eventbridge.patterns import Pattern
 from tests.localcloud.eventbridge.push import Lane, Push
 from tests.localcloud.smq.service import Smq
@@ -38,8 +38,7 @@ class Rule:
     def _done(self, event_id: str, text: str, push: Push, failure: str | None) -> None:
         end: End = "delivered"
         dead_letters = self.dead_letters() if failure else None
+        lost = bury(self.smq, dead_letters, [text]) if dead_letters else []
         if failure:
-            end = "dead-lettered" if dead_letters else "dropped"
-        if dead_letters:
-            self.smq.send(dead_letters, text)
-        self.ends.add(Ended(self.name, end, (event_id,), tuple(push.failures), self.lane.timeline.now()))
+            end = "dead-lettered" if dead_letters and not lost else "dropped"
+        self.ends.add(Ended(self.name, end, (event_id,), (*push.failures, *lost), self.lane.timeline.now()))

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.localcloud.api import Json
 from tests.localcloud.eventbridge import events
 from tests.localcloud.eventbridge.connections import Connections
-from tests.localcloud.eventbridge.ends import End, Ended, Ends
+from tests.localcloud.eventbridge.ends import End, Ended, Ends, bury
 from tests.localcloud.eventbridge.patterns import Pattern
 from tests.localcloud.eventbridge.push import Lane, Push
 from tests.localcloud.smq.queues import Queue, Receipt
@@ -99,8 +99,8 @@ class Stream:
         with self._lock:
             self._stopped = True
             waiting, self._window = self._window.receipts, _Window()
-        for receipt in waiting:
-            self._queue.release(receipt.handle)
+            blocked, self.blocked = self.blocked, None
+        self._release([*(blocked.receipts if blocked else ()), *waiting])
 
     def resume(self) -> None:
         """Go on after a failure that blocked the stream: with the batch that failed."""
@@ -171,20 +171,23 @@ class Stream:
         elif terms.dead_letters is None:
             self._end(batch, "dropped", push.failures)
         else:
-            self._bury(batch, terms.dead_letters)
-            self._end(batch, "dead-lettered", push.failures)
+            lost = bury(self._connections.smq, terms.dead_letters, self._dead_letters(batch))
+            self._end(batch, "dropped" if lost else "dead-lettered", [*push.failures, *lost])
 
-    def _bury(self, batch: _Batch, dead_letters: str) -> None:
-        """Send what was not delivered to the dead-letter queue, each event for itself or all as one."""
+    def _dead_letters(self, batch: _Batch) -> Iterator[str]:
+        """Yield what a dead-letter queue gets of a batch: each event for itself or all as one."""
         elements = [event["data"] if self._shape.raw else event for event in batch.events]
         whole = self._shape.array and self._connections.switches().dead_letters == "whole-batch"
-        for document in [elements] if whole else elements:
-            self._connections.smq.send(dead_letters, _json(document))
+        return (_json(document) for document in ([elements] if whole else elements))
 
     def _block(self, batch: _Batch, failures: list[str]) -> None:
         with self._lock:
-            self.blocked = batch
             self._under_way -= 1
+            stopped = self._stopped
+            if not stopped:
+                self.blocked = batch
+        if stopped:
+            self._release(batch.receipts)
         self._note(batch, "blocked", failures)
 
     def _end(self, batch: _Batch, end: End, failures: list[str]) -> None:
@@ -195,6 +198,10 @@ class Stream:
         if batch.events:
             self._note(batch, end, failures)
         self._look()
+
+    def _release(self, receipts: Iterable[Receipt]) -> None:
+        for receipt in receipts:
+            self._queue.release(receipt.handle)
 
     def _note(self, batch: _Batch, end: End, failures: list[str]) -> None:
         ids = tuple(event["id"] for event in batch.events)

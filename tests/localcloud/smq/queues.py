@@ -23,6 +23,12 @@ LARGEST = 65_536  # bytes of a body; "Limits" page
 Now = Callable[[], datetime]
 
 
+def check_body(body: str) -> None:
+    """Refuse a body that no message may have, in a queue or on a topic."""
+    if not body or len(body.encode()) > LARGEST:
+        raise ApiError(400, "InvalidArgument", f"The length of a message is 1 to {LARGEST} bytes.")
+
+
 @dataclass(frozen=True)
 class Message:
     """One message, as it was sent."""
@@ -78,8 +84,7 @@ class Queue:
     def send(self, body: str, *, encoded: bool = False) -> Message:
         """Send a message; with `encoded`, base64 of the body, as the Python SDK does by default."""
         sent = base64.b64encode(body.encode()).decode() if encoded else body
-        if not sent or len(sent.encode()) > LARGEST:
-            raise ApiError(400, "InvalidArgument", f"The length of a message is 1 to {LARGEST} bytes.")
+        check_body(sent)
         message = Message(secrets.token_hex(16).upper(), sent, self._now())
         with self._lock:
             self._kept[message.id] = _Kept(message, visible_from=message.published)

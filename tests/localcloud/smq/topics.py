@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tests.localcloud.smq.queues import Message, Now
+from tests.localcloud.smq.queues import Message, Now, check_body
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Topic:
 
     def publish(self, body: str, attributes: Mapping[str, str] | None = None, tag: str = "") -> Message:
         """Publish a message to every subscription that wants it."""
+        check_body(body)
         message = Message(secrets.token_hex(16).upper(), body, self._now())
         published = Published(message, dict(attributes or {}), tag)
         with self._lock:
