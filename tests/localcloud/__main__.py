@@ -30,7 +30,7 @@ Roles = dict[str, dict[str, Any]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM, SIGINT or SIGHUP."""
     parser = _parser()
     options = parser.parse_args(arguments)
     roles = _roles(parser, options.policy)
@@ -103,8 +103,9 @@ def _problem(problem: Exception, port: int) -> str:
 
 def _stop_signal() -> threading.Event:
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # the last: its terminal was closed
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: stopping.set())
     return stopping
 
 

@@ -138,12 +138,15 @@ def test_what_an_s_yaml_declares_is_served_and_runs() -> None:
         assert "cloudsso-rotator-reset-password" in json.dumps(delivered)
 
 
-def test_an_interrupt_ends_it_cleanly() -> None:
+@pytest.mark.parametrize(
+    "number", [each for each in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
+)
+def test_an_interrupt_or_a_closed_terminal_ends_it_cleanly(number: signal.Signals) -> None:
     process = subprocess.Popen(  # noqa: S603 - our own module
         command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     read_announcement(process, roles=1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert (process.communicate(timeout=10)[1], process.returncode) == ("", 0)
 
 

@@ -5,14 +5,18 @@ import json
 from pathlib import Path
 
 import pytest
+from alibabacloud_fc20230330.client import Client as FcClient
+from alibabacloud_fc20230330.models import InvokeFunctionRequest
 from alibabacloud_tea_openapi.exceptions import ClientException
 from darabonba.exceptions import UnretryableException
 
 from tests.localcloud.fc.backend import Target
 from tests.localcloud.fc.functions import FunctionSpec
 from tests.localcloud.fc.props import TimerConfig
-from tests.localcloud.server import LocalCloud
+from tests.localcloud.gateway.faults import Fault
+from tests.localcloud.server import FC_REGION, LocalCloud
 from tests.loopback import clients
+from tests.loopback.workshop import Workshop
 
 
 def control(cloud: LocalCloud, verb: str, path: str, body: object = None, token: str | None = None) -> clients.Reply:
@@ -64,6 +68,12 @@ def test_another_process_can_move_the_clock(cloud: LocalCloud) -> None:
     assert (cloud.clock.now() - before).days == 1
 
 
+@pytest.mark.parametrize("seconds", [1e300, -1e300, 3e11])
+def test_the_clock_is_not_moved_to_where_there_is_no_time(cloud: LocalCloud, seconds: float) -> None:
+    assert control(cloud, "POST", "/clock", {"Seconds": seconds}).status == 400
+    assert cloud.clock.shifted.total_seconds() == 0
+
+
 def test_another_process_can_read_and_change_switches(cloud: LocalCloud) -> None:
     assert control(cloud, "GET", "/switches").body["purge"] == "earliest"
     changed = control(cloud, "POST", "/switches", {"purge": "earliest-without-stage"}).body
@@ -77,6 +87,26 @@ def test_another_process_can_release_late_calls(cloud: LocalCloud) -> None:
         clients.create_secret(clients.kms(cloud))
     assert control(cloud, "POST", "/release-late").body == {"released": 1}
     assert clients.current(clients.kms(cloud)) == "first"
+
+
+def test_a_late_invocation_that_is_released_may_call_the_cloud(workshop: Workshop) -> None:
+    cloud = workshop.cloud
+    workshop.deploy(
+        f"""
+        import http.client
+
+        def handler(event, context):
+            connection = http.client.HTTPConnection({cloud.endpoint!r}, timeout=5)
+            connection.request("GET", "/")
+            print("answered", connection.getresponse().status)
+        """
+    )
+    cloud.faults.arm(Fault("InvokeFunction", "late"))
+    with pytest.raises(UnretryableException):
+        FcClient(clients.config(cloud, FC_REGION)).invoke_function("f", InvokeFunctionRequest())
+    assert control(cloud, "POST", "/release-late").body == {"released": 1}
+    (record,) = cloud.fc.logs("f")
+    assert "answered 400" in record.text
 
 
 def test_another_process_can_read_and_clear_the_log_of_calls(cloud: LocalCloud) -> None:

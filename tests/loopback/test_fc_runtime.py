@@ -195,6 +195,7 @@ def test_the_environment_is_the_functions_own_and_what_is_documented(
     assert ours <= KEPT
     assert environment["FC_FUNCTION_NAME"] == "f"
     assert environment["FC_ACCOUNT_ID"] == ACCOUNT_ID
+    assert environment["TZ"] == "UTC"
 
 
 def test_an_instance_finds_its_own_code_and_nothing_of_the_tests(workshop: Workshop) -> None:

@@ -78,6 +78,7 @@ class Deployment:
         ours = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
+            "TZ": "UTC",  # whatever this machine's is
             "FC_FUNC_CODE_PATH": str(self.folder.path),
             "FC_FUNCTION_MEMORY_SIZE": str(spec.memory),
             "FC_RUNTIME_VERSION": _VERSIONS[spec.runtime],

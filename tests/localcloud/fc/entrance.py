@@ -138,8 +138,9 @@ def _in_own_thread(do: Callable[[], Answer]) -> Future[Answer]:
     """Run what always answers in a thread of its own: any number may be at work, and none keeps the process up."""
     future: Future[Answer] = Future()
 
+    future.set_running_or_notify_cancel()  # before the thread: nobody can cancel it, however soon the client goes
+
     def run() -> None:
-        future.set_running_or_notify_cancel()
         future.set_result(do())
 
     held = contextvars.copy_context()  # what the task holds busy, the thread may lift while a function runs
