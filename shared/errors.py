@@ -336,4 +336,4 @@ class DispatchesFailed(DispatchError):
 
     reason = "dispatches-failed"
     unchanged = ""
-    cure = "Run the scan again when the cause is mended: whoever was dispatched is not dispatched twice."
+    cure = "Run the scan again when the cause is mended: whoever was dispatched is not rotated twice."

@@ -93,6 +93,7 @@ class Report:
             "Managed": plan.managed,
             "NotDue": self.not_due,
             "Due": sum(self._count(fate) for fate in DUE),
+            "Expired": plan.expired,
             "OutOfTime": self.out_of_time,
         }
 

@@ -137,6 +137,7 @@ class Plan:
     chosen: tuple[Due, ...]
     users: int
     managed: int  # of them, those who have a secret of ours
+    expired: int  # of those who are due, those who cannot log on any more, or may not: chosen or deferred
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,8 @@ class _Sorting:
         last = new[: limit - len(first) - len(then)]
         for due in (*expired[len(first) :], *expiring[len(then) :], *new[len(last) :]):
             self._tell(Fate.DEFERRED, due.user_name)
-        return Plan(self._schedule, (*first, *then, *last), self._seen["users"], self._seen["managed"])
+        seen = self._seen
+        return Plan(self._schedule, (*first, *then, *last), seen["users"], seen["managed"], seen["expired"])
 
     def _sort_managed(self, user: User, rotated_at: datetime | None) -> None:
         if rotated_at is not None and user.created is not None and rotated_at < user.created:
@@ -257,5 +259,7 @@ class _Sorting:
     def _is_due(self, kind: MostUrgent, due: Due) -> None:
         if self._sso:
             self._tell(Fate.SSO_ENABLED, due.user_name)
-        elif gone := kind.offer(due):
+            return
+        self._seen.update(expired=kind is self._expired)
+        if gone := kind.offer(due):
             self._tell(Fate.DEFERRED, gone.user_name)

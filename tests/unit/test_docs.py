@@ -186,7 +186,7 @@ def test_the_readmes_report_of_a_scan_has_the_shape_of_one_and_adds_up() -> None
     policy = scan.Policy(
         lambda _u: SecretName(""), lambda _u: None, lambda _u: False, schedule.lead, schedule.spread, 100
     )
-    made = Report().answer(scan.Plan(schedule, (), 0, 0), policy, dry_run=False)
+    made = Report().answer(scan.Plan(schedule, (), 0, 0, 0), policy, dry_run=False)
     assert list(sample) == list(made)
     assert list(sample["Excluded"]) == list(made["Excluded"])  # type: ignore[call-overload]
     excluded = sum(each["Count"] for each in sample["Excluded"].values())

@@ -25,7 +25,7 @@ def policy(lead: int = 14, spread: int = 3) -> Policy:
 
 
 def plan(max_age: int = 90, users: int = 0, managed: int = 0) -> Plan:
-    return Plan(Schedule.of(NOON, max_age * DAY, lead=14 * DAY, spread=3 * DAY), (), users, managed)
+    return Plan(Schedule.of(NOON, max_age * DAY, lead=14 * DAY, spread=3 * DAY), (), users, managed, 0)
 
 
 def answer(report: Report, made: Plan | None = None) -> dict[str, Any]:
@@ -49,6 +49,7 @@ def test_an_answer_has_every_list_even_if_it_is_empty() -> None:
         "Managed": 5,
         "NotDue": 0,
         "Due": 0,
+        "Expired": 0,
         "OutOfTime": False,
         "Dispatched": nobody,
         "AlreadyDispatched": nobody,

@@ -238,6 +238,16 @@ def test_those_who_have_expired_get_half_of_the_room_at_most(limit: int, others:
     assert sum(name.startswith("other") for name in world.chosen()) == others
 
 
+def test_those_who_have_expired_or_may_have_are_counted_whether_there_is_room_or_not() -> None:
+    world = World(limit=2, onboards=lambda _user: True)
+    for name, days in [("alice", 100), ("bob", 91), ("carol", None), ("dave", OLD), ("erin", FRESH)]:
+        world.add(name, days)
+    world.add("frieda", managed=False)
+    assert world.scan().expired == 3
+    world.directory.sso = True
+    assert world.scan().expired == 0
+
+
 @pytest.mark.parametrize("days", [None, 95])
 def test_users_whose_rotation_fails_for_good_lock_nobody_out_who_has_expired_too(days: int | None) -> None:
     world = World(limit=4)
