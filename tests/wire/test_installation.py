@@ -114,7 +114,9 @@ def test_a_timer_that_is_delivered_twice_dispatches_once(installed: Installation
         installed.scan()
     installed.settle()
     scans = [line for line in installed.audit(SCAN) if line["Outcome"] == "scanned"]
-    assert sorted((scan["Dispatched"], scan["AlreadyDispatched"]) for scan in scans) == [(0, 1), (1, 0)]
+    # The other one is told that the task is there already; or it comes so late that the tag has been renewed.
+    dispatched = sorted((scan["Dispatched"], scan["AlreadyDispatched"]) for scan in scans)
+    assert dispatched in ([(0, 1), (1, 0)], [(0, 0), (1, 0)])
     # The tag was stale, the secret's own history is not: what was dispatched finds that nothing is to be done.
     assert outcomes(installed) == [("alice", "rotated"), ("alice", "already-rotated")]
 
