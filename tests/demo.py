@@ -248,4 +248,7 @@ def send(demo: Demo, bodies: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped; everything that ran for the demo is gone.") from None
