@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import textwrap
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from tests.localcloud.fc.manifest import Manifest
 from tests.localcloud.fc.variables import ManifestRefusedError
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import ACCOUNT_ID, ADMIN_POLICY, DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
-from tests.localcloud.switches import Switches
 
 ROOT = Path(__file__).parents[2]
 MNS = f"acs:mns:{FC_REGION}:{ACCOUNT_ID}:"
@@ -265,18 +263,7 @@ def test_a_manifest_for_another_region_is_refused(skipping: LocalCloud) -> None:
         skipping.deploy(ROOT / "s.yaml", {**own(skipping), "FC_REGION": "cn-beijing"}, {})
 
 
-@pytest.mark.parametrize(
-    "reading",
-    [
-        {},
-        {"async_invocation_type": "true is sync"},
-        {"queue_concurrency": True},
-        {"dead_letters": "whole-batch"},
-    ],
-    ids=str,
-)
-def test_what_failed_for_good_is_rotated_when_it_is_fed_back(skipping: LocalCloud, reading: dict[str, Any]) -> None:
-    skipping.switches = replace(Switches(), **reading)
+def test_what_failed_for_good_is_rotated_when_it_is_fed_back(skipping: LocalCloud) -> None:
     people = Deployment(skipping)
     for name in ("alice", "bob"):
         people.add_user(name, "Old-Secret-01!")
