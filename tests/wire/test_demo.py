@@ -26,10 +26,12 @@ def test_the_demo_comes_true_and_fits_one_screen() -> None:
 @pytest.mark.parametrize(
     "tamper",
     [
+        "cloud.faults.arm(Fault('ResetUserPassword', 'error', status=400, code='Nope'))",
         "cloud.change_password('root-admin', 'First-Pass-5!x', 'An0ther!Pass')",
+        "cloud.faults.arm(Fault('ListSecretVersionIds', 'throttle'))",
         "cloud.faults.arm(Fault('InvokeFunction', 'error', status=403, code='AccessDenied', count=99))",
     ],
-    ids=["a protected user's password changes", "nobody is dispatched"],
+    ids=["a rotation fails", "a protected user's password changes", "a call too many", "nobody is dispatched"],
 )
 def test_the_demo_fails_if_something_does_not_come_true(tamper: str) -> None:
     script = (
