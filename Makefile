@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two test processes by default; the loopback cloud's tests mostly wait for sockets.
 JOBS ?= 2
 
-.PHONY: demo test lint types layers unit fuzz cloud stack lock clean
+.PHONY: demo test lint types layers unit evidence replay mutation soak conformance fuzz cloud stack lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m tests.demo
@@ -23,6 +23,14 @@ layers: .venv/ready
 
 unit: .venv/ready .venv-reader/ready
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term-missing:skip-covered
+
+# docs/evidence.md anew, with the proofs that take too long for `make test`.
+evidence: .venv/ready .venv-reader/ready
+	$(BIN)/python -m pytest -n $(JOBS) -m "evidence or long" --evidence write
+
+# One run of the random simulation, step by step: make replay SEED=17. What a failing run prints is such a command.
+replay: .venv/ready
+	@$(BIN)/python -m tests.protocol.replay $(SEED)
 
 # The property tests with examples that nobody has tried; what they find becomes a test of its own.
 fuzz: .venv/ready

@@ -12,6 +12,8 @@ from hypothesis import settings
 from tests.deployment import Deployment
 from tests.localcloud.server import LocalCloud
 
+pytest_plugins = ["tests.evidence.plugin"]
+
 # `make test` tries the same examples every time: its verdict on a change must not depend on luck. `make fuzz` searches.
 settings.register_profile("steady", derandomize=True)
 settings.register_profile("search", derandomize=False)
