@@ -79,4 +79,4 @@ def task_id(user_id: UserId, threshold: datetime) -> TaskId:
 
 
 def _fraction(text: str) -> float:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / (1 << 48)
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) / (1 << 48)

@@ -73,6 +73,23 @@ def test_a_whole_hour_has_the_same_thresholds_to_its_end() -> None:
     assert schedule(as_of=NOON + timedelta(hours=1)) != schedule(as_of=NOON)
 
 
+def test_an_instant_is_floored_to_its_hour_in_every_part() -> None:
+    assert floored(NOON + timedelta(minutes=34, seconds=56, microseconds=789)) == NOON
+
+
+def test_a_threshold_is_reckoned_from_the_age_the_lead_and_the_users_own_place_in_the_spread() -> None:
+    place = timedelta(seconds=int(3 * 86_400 * share(DIRECTORY, ALICE)))
+    assert schedule().threshold(DIRECTORY, ALICE) == NOON - 90 * DAY + 14 * DAY + place
+
+
+def test_a_users_turn_in_the_queue_is_drawn_by_the_hour_and_the_user() -> None:
+    on = schedule()
+    assert on.turn(ALICE) == schedule(as_of=NOON + timedelta(minutes=59)).turn(ALICE)
+    turns = {on.turn(ALICE), on.turn(UserId("u-another")), schedule(as_of=NOON + timedelta(hours=1)).turn(ALICE)}
+    assert len(turns) == 3
+    assert all(timedelta(0) <= turn < DAY for turn in turns)
+
+
 def test_a_users_place_in_the_spread_is_the_same_in_every_run_and_another_in_another_directory() -> None:
     assert share(DIRECTORY, ALICE) == share(DIRECTORY, ALICE) == pytest.approx(0.5946217118)
     assert share(DirectoryId("d-other"), ALICE) != share(DIRECTORY, ALICE)
