@@ -224,17 +224,29 @@ def test_an_instance_hears_no_terminal_before_it_has_its_own_group() -> None:
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
-def test_a_function_finds_the_signals_of_terminals_as_python_leaves_them(workshop: Workshop) -> None:
+@pytest.fixture(params=[(), (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)], ids=["listens", "ignores, as by nohup"])
+def _ignored(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the process that starts instances ignore signals, which it hands down to whatever it starts."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in request.param}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_ignored")
+def test_a_function_finds_signals_as_python_leaves_them_whoever_started_the_cloud(workshop: Workshop) -> None:
     target = workshop.deploy(
         """
         import os, signal
 
         def handler(event, context):
-            default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-            return [default, sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])), os.getpgid(0) == os.getpid()]
+            interrupt = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            ignored = [each.name for each in signal.Signals if signal.getsignal(each) is signal.SIG_IGN]
+            blocked = sorted(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+            return [interrupt, sorted(ignored), blocked, os.getpgid(0) == os.getpid()]
         """
     )
-    assert workshop.answer(target) == [True, [], True]
+    assert workshop.answer(target) == [True, ["SIGPIPE", "SIGXFSZ"], [], True]
 
 
 def test_a_function_that_is_deployed_anew_runs_its_new_code(workshop: Workshop) -> None:

@@ -55,6 +55,7 @@ LONGEST_RECORD = 32 * 1024  # bytes of one log record ("Limits")
 _CALLERS = frozenset({__file__, importlib.__file__})
 _TERMINATED = 128 + signal.SIGTERM
 FROM_TERMINALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
+_IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
 
 
 class Line(logging.Formatter):
@@ -221,10 +222,18 @@ def _be_a_group() -> None:
     Not a session of its own: in that of the cloud, the kernel ends a stopped group whose parent has died.
     """
     os.setpgid(0, 0)
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in FROM_TERMINALS}
+    for number in FROM_TERMINALS:
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FROM_TERMINALS)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    _listen_to_signals()
+
+
+def _listen_to_signals() -> None:
+    """Take every signal as Python does by itself, whatever started the cloud: nohup lets its children ignore some."""
+    for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main(arguments: list[str]) -> NoReturn:
