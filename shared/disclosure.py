@@ -7,12 +7,13 @@ and in base64, however many layers deep.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import deque
 from collections.abc import Iterator
 
 from shared.documents import NotJson, Place, read_plain, unbase64
 
-# Compared without case, `_`, `-` and blanks. Whole names, not endings: GenerateRandomPassword and
+# Compared by letters and digits alone, in any case and width. Whole names, not endings: GenerateRandomPassword and
 # RequirePasswordResetForNextLogin are flags, and so are a dozen fields of password policies in ActionTrail's records.
 PASSWORD_KEYS = frozenset(
     {
@@ -34,7 +35,8 @@ PASSWORD_KEYS = frozenset(
         "userpassword",
     }
 )
-_IGNORED = str.maketrans("", "", "_- ")
+SHORTEST = len('{"pwd":0}')  # a shorter text has no room for a password and its name
+_STANDARD = str.maketrans("-_", "+/")  # the alphabet of base64, from the one that URLs use
 
 
 def disclosures(document: object, place: Place) -> Iterator[Place]:
@@ -47,17 +49,23 @@ def disclosures(document: object, place: Place) -> Iterator[Place]:
             for key, inner in value.items():
                 if _names_a_password(key) and _discloses(inner):
                     yield here.key(key)
-                else:
+                elif _has_room(inner):
                     left.append((inner, here.key(key)))
         elif isinstance(value, list):
-            left += [(inner, here.item(index)) for index, inner in enumerate(value)]
+            left += [(inner, here.item(index)) for index, inner in enumerate(value) if _has_room(inner)]
         elif isinstance(value, str):
             left += [(inner, here.text()) for inner in _inside(value)]
 
 
 def _names_a_password(key: str) -> bool:
     # ActionTrail flattens parameters into dotted keys: `LookupAttribute.1.Value`.
-    return key.rpartition(".")[2].casefold().translate(_IGNORED) in PASSWORD_KEYS
+    name = unicodedata.normalize("NFKC", key.rpartition(".")[2]).casefold()
+    return "".join(filter(str.isalnum, name)) in PASSWORD_KEYS
+
+
+def _has_room(value: object) -> bool:
+    """Tell whether a password may be inside; most of a long list need not be looked at, nor their places noted."""
+    return isinstance(value, dict | list) or (isinstance(value, str) and len(value) >= SHORTEST)
 
 
 def _discloses(value: object) -> bool:
@@ -69,5 +77,11 @@ def _inside(text: str) -> Iterator[object]:
     document = read_plain(text)
     if not isinstance(document, NotJson):
         yield document
-    elif decoded := unbase64(text):
+    elif decoded := unbase64(_padded(text)):
         yield decoded
+
+
+def _padded(text: str) -> str:
+    """Return base64 as the standard writes it, from any of its spellings: that of URLs, and that without padding."""
+    plain = "".join(text.split()).translate(_STANDARD).rstrip("=")
+    return plain + "=" * (-len(plain) % 4)

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NoReturn
 
 from shared.errors import quoted
@@ -22,6 +23,8 @@ DEEPEST = 64  # levels of one JSON text; Alibaba Cloud's own events have fewer t
 LONGEST_INTEGER = 64  # digits; Python parses integers in quadratic time
 LONGEST_KEY = 64  # characters of a key that a message shows
 LONGEST_PLACE = 240  # characters; the end is what helps
+
+_END = object()  # of a level
 
 _KINDS: dict[type, str] = {
     dict: "an object",
@@ -170,16 +173,19 @@ def _refuse(_number: str) -> NoReturn:
 
 
 def _flaws(document: object) -> Iterator[str]:
-    # A loop and not a recursion: Python 3.12 parses deeper than its interpreter can follow.
-    left = [(document, 1)]
-    while left:
-        value, depth = left.pop()
-        if depth > DEEPEST:
+    # A loop and not a recursion: Python 3.12 parses deeper than its interpreter can follow. An iterator for each level,
+    # and not a list of all that is left: of a document that is one long list, that would be many times its size.
+    levels = [iter((document,))]
+    while levels:
+        value = next(levels[-1], _END)
+        if value is _END:
+            levels.pop()
+        elif len(levels) > DEEPEST:
             yield _too_deep()
-        if isinstance(value, dict):
-            left += [(key, depth) for key in value] + [(inner, depth + 1) for inner in value.values()]
+        elif isinstance(value, dict):
+            levels.append(chain(value, value.values()))
         elif isinstance(value, list):
-            left += [(inner, depth + 1) for inner in value]
+            levels.append(iter(value))
         elif isinstance(value, str) and not _encodable(value):
             yield "a text has half of a surrogate pair"
 

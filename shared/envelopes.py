@@ -40,14 +40,17 @@ class Envelope:
     source: str = ""
     reason: Reason | None = None  # the reason of requests that state none
     exact: bool = False  # these keys and no others; for shapes too small to be told by what they have
+    outermost: bool = False  # Function Compute's own: in anything but a dead letter it is a sender's forgery
     check: Callable[[Json], str | None] = _none  # what its trigger asks beyond that
 
     def fits(self, document: Json) -> bool:
         """Tell whether a document has this shape."""
         return document.keys() == self.keys if self.exact else document.keys() >= self.keys
 
-    def objection(self, document: Json) -> str | None:
+    def objection(self, document: Json, within: Envelope | None) -> str | None:
         """Say why an envelope is not to be opened; None if it may be."""
+        if self.outermost and within not in (None, DEAD_LETTER):
+            return f"this claims to come from a trigger of type {self.trigger}, but a sender put it into another event"
         carried = document.get(self.carries)
         objection = self.check(document)
         if objection or isinstance(carried, str):
@@ -65,6 +68,7 @@ class Context:
     time: datetime | None = None  # the event's own
     reason: Reason = Reason.MANUAL
     origin: Origin = field(default_factory=lambda: Origin(trigger="direct"))
+    within: Envelope | None = None  # the innermost that was opened
     depth: int = 0
     dead_letters: int = 0
 
@@ -94,6 +98,7 @@ class Context:
             time=moment(at(document, envelope.time)) or self.time,
             reason=envelope.reason or self.reason,
             origin=origin,
+            within=envelope,
             dead_letters=self.dead_letters + is_dead,
         )
 
@@ -154,6 +159,7 @@ HTTP = Envelope(  # isBase64Encoded needs no look: a body in base64 is recognise
     carries="body",
     time="requestContext.time",
     id="requestContext.requestId",
+    outermost=True,
     check=_http,
 )
 CLOUD_EVENT = Envelope(
@@ -171,6 +177,7 @@ TIMER = Envelope(
     time="triggerTime",
     source="triggerName",
     reason=Reason.SCHEDULED,
+    outermost=True,
     check=_timer,
 )
 TOPIC = Envelope(  # notifyContentFormat JSON; message attributes are merged into the same object

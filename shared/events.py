@@ -20,9 +20,11 @@ from shared.alerts import Rules
 from shared.envelopes import HTTP, Context
 from shared.errors import EventError
 from shared.model import DirectoryId, PasswordSource, Reason, ResetRequest
-from shared.reading import Ignored, Reader
+from shared.reading import Ignored, Reader, at_most
 
 __all__ = ["Ignored", "Parsed", "merge", "parse"]
+
+MOST_IN_EVENT = 10_000  # things that one event may ask for: EventBridge's largest batch
 
 _URGENCY = {reason: rank for rank, reason in enumerate(Reason)}
 
@@ -40,7 +42,8 @@ class Parsed:
 def parse(event: bytes, *, received: datetime, directory_id: DirectoryId, rules: Rules) -> Parsed:
     """Return what an event asks for. It never raises, whatever the bytes are."""
     document = documents.read(event)
-    found = [*Reader(rules).value(document, Context(received, directory_id))]
+    whole = Context(received, directory_id)
+    found = at_most(MOST_IN_EVENT, Reader(rules).value(document, whole), whole)
     return Parsed(
         requests=merge(finding for finding in found if isinstance(finding, ResetRequest)),
         ignored=tuple(finding for finding in found if isinstance(finding, Ignored)),

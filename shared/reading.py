@@ -29,6 +29,7 @@ from shared.model import Origin, ResetRequest
 
 BATCH = "Requests"  # a workflow's batch: {"Requests": [request, ...]}
 MOST_SHOWN = 8  # keys, rules or passwords that the errors about one part name
+MOST_IN_MESSAGE = 1_000  # things that one message may ask for; 64 KB, the longest, hold some hundred requests
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Reader:
         if not values:
             yield _malformed(context, "the list is empty and asks for nothing")
         for index, value in enumerate(values):
-            yield from self.value(value, replace(context, place=context.place.item(index)))
+            inner = replace(context, place=context.place.item(index))
+            yield from at_most(MOST_IN_MESSAGE, self.value(value, inner), inner)
 
     def document(self, document: Json, context: Context) -> Iterator[Finding]:
         """Yield what an object asks for."""
@@ -89,7 +91,7 @@ class Reader:
     def opened(self, envelope: Envelope, document: Json, context: Context) -> Iterator[Finding]:
         """Yield what the text asks for that an envelope carries."""
         problems = _leaks(_without(document, envelope.carries), context)
-        if objection := envelope.objection(document):
+        if objection := envelope.objection(document, context.within):
             problems.append(_malformed(context, objection))
         yield from problems or self.value(document[envelope.carries], context.into(envelope, document))
 
@@ -111,7 +113,7 @@ class Reader:
         elif request.is_meant(document):
             yield from _requested(document, context)
         elif match := self.rules.match(document):
-            yield _recognised(match, context)
+            yield from _recognised(match, document, context)
         elif request.is_close(document):
             yield from _requested(document, context)
         else:
@@ -147,26 +149,42 @@ class Reader:
         return UnsupportedEvent(happened + aside)
 
 
+def at_most(most: int, findings: Iterable[Finding], context: Context) -> list[Finding]:
+    """Return what a part asks for; one problem instead of it if that is more than anybody means.
+
+    Each finding costs an audit line and a kilobyte of memory, and its sender two characters: `[0,0,0,0, ...`.
+    """
+    found = list(islice(findings, most + 1))
+    return found if len(found) <= most else [_malformed(context, f"it asks for more than {most:,} things at once")]
+
+
 def _announced(match: Match, data: object, inner: Context, around: Context) -> Iterator[Finding]:
     if isinstance(data, dict) and request.is_complete(data) and not isinstance(match, Noise):
         origin = replace(inner.origin, rule=match.rule)
         yield from _requested(data, replace(inner, reason=match.reason, origin=origin))
     else:
-        yield _recognised(match, around)
+        yield from _recognised(match, data if isinstance(data, dict) else {}, around)
 
 
-def _recognised(match: Match, context: Context) -> Finding:
+def _recognised(match: Match, said: Json, context: Context) -> Iterator[Finding]:
+    """Yield what a rule makes of an alert that says so much of itself."""
     origin = replace(context.origin, rule=match.rule)
     if isinstance(match, Noise):
-        return Ignored(str(context.place), match.rule, origin)
-    if isinstance(match, Alert):
-        return ResetRequest(match.user, context.since(match.since), match.reason, origins=(origin,))
-    happened = f"In {context.place}: alert rule {quoted(match.rule)} recognises this, but {match.why}."
-    return MalformedEvent(happened, cure="Correct the rule in functions/reset_password/rules.json, or the sender.")
+        yield Ignored(str(context.place), match.rule, origin)
+    elif isinstance(match, Alert):
+        asked = ResetRequest(match.user, context.since(match.since), match.reason, origins=(origin,))
+        yield from _read(request.restricted(asked, said, context), context)
+    else:
+        happened = f"In {context.place}: alert rule {quoted(match.rule)} recognises this, but {match.why}."
+        cure = "Correct the rule in functions/reset_password/rules.json, or the sender."
+        yield MalformedEvent(happened, cure=cure)
 
 
 def _requested(document: Json, context: Context) -> Iterator[Finding]:
-    read = request.read(document, context)
+    yield from _read(request.read(document, context), context)
+
+
+def _read(read: ResetRequest | tuple[str, ...], context: Context) -> Iterator[Finding]:
     if isinstance(read, ResetRequest):
         yield read
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 
@@ -26,6 +26,7 @@ MOST_COMPLAINTS = 8  # about one request; a sender who gets eight things wrong i
 _USER_NAME = re.compile(r"[A-Za-z0-9@_.-]{1,64}")
 # CloudSSO shows `u-00q8wbq42wiltcrk****`; the rule behind it is not published, so this is lenient.
 _USER_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+RESTRICTING = ("DirectoryId", "DryRun")  # fields by which a request asks for less than a rotation
 _REASONS = {reason.value: reason for reason in Reason}
 
 
@@ -92,6 +93,17 @@ def read(document: Json, context: Context) -> ResetRequest | tuple[str, ...]:
     return complaints or _request(document, context)
 
 
+def restricted(alert: ResetRequest, said: Json, context: Context) -> ResetRequest | tuple[str, ...]:
+    """Return what an alert asks for, held to what it says in a request's words; or what is wrong with these.
+
+    An alert has fields of its own, so nothing is asked of the others. But one that is about another directory's user
+    is about nobody here, and one that says that it is a dry run is one.
+    """
+    restrictions = {name: said[name] for name in RESTRICTING if name in said}
+    complaints = (*_field_complaints(restrictions), *_directory_complaints(restrictions, context))
+    return complaints or replace(alert, dry_run=restrictions.get("DryRun") is True)
+
+
 def _request(document: Json, context: Context) -> ResetRequest:
     """Every field has been checked: what is read here has the type that is asked for."""
     generate, must_change = document.get("GenerateRandomPassword"), document.get("RequirePasswordResetForNextLogin")
@@ -110,14 +122,18 @@ def _request(document: Json, context: Context) -> ResetRequest:
 
 
 def _complaints(document: Json, context: Context) -> Iterator[str]:
+    yield from _field_complaints(document)
+    yield from _user_complaints(document)
+    yield from _directory_complaints(document, context)
+    yield from _since_complaints(document, context)
+
+
+def _field_complaints(document: Json) -> Iterator[str]:
     for name, value in document.items():
         if name not in FIELDS:
             yield f"field {quoted(name)} is unknown ({_advice(name)})"
         elif not FIELDS[name].accepts(value):
             yield f"field {quoted(name)} must be {FIELDS[name].expects}, and is {_shortcoming(name, value)}"
-    yield from _user_complaints(document)
-    yield from _directory_complaints(document, context)
-    yield from _since_complaints(document, context)
 
 
 def _user_complaints(document: Json) -> Iterator[str]:

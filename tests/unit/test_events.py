@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import tracemalloc
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -15,8 +16,9 @@ from shared import events
 from shared.alerts import Rules
 from shared.envelopes import DEAD_LETTERS
 from shared.errors import MalformedEvent, PasswordInEvent, UnsupportedEvent
-from shared.events import Parsed
+from shared.events import MOST_IN_EVENT, Parsed
 from shared.model import DirectoryId, Origin, PasswordSource, Reason, ResetRequest, UserId, UserName, UserRef
+from shared.reading import MOST_IN_MESSAGE
 
 ROOT = Path(__file__).parents[2]
 # The scan's own, scan-*, are held by test_scan_request.py.
@@ -277,6 +279,31 @@ def test_data_may_be_json_or_text_that_is_json(wrap: Callable[[object], object])
     assert only(wrap(ALICE)).user == UserRef(name=UserName("alice"))
 
 
+def test_a_message_that_asks_for_too_much_is_one_problem_and_hides_no_other() -> None:
+    flood = queue(json.dumps([0] * (MOST_IN_MESSAGE + 1)))
+    parsed = parse([queue(json.dumps(ALICE)), flood, queue(json.dumps({"UserName": "bob"}))])
+    assert [str(request.user) for request in parsed.requests] == ["alice", "bob"]
+    (problem,) = parsed.problems
+    assert problem.happened == "In message 2: it asks for more than 1,000 things at once."
+    assert len(parse([queue(json.dumps([0] * MOST_IN_MESSAGE))]).problems) == MOST_IN_MESSAGE
+
+
+def test_an_event_that_asks_for_too_much_is_one_problem() -> None:
+    crowd = [{"UserName": f"user{number}"} for number in range(MOST_IN_EVENT + 1)]
+    assert refusals(crowd) == ["In the event: it asks for more than 10,000 things at once."]
+    assert refusals({"Requests": crowd}) == ["In the event: it asks for more than 10,000 things at once."]
+    assert len(parse(crowd[1:]).requests) == MOST_IN_EVENT
+
+
+def test_a_long_list_is_looked_through_without_noting_every_place_in_it() -> None:
+    event = json.dumps(cloud_event({**ALERT_DATA, "n": [0] * 100_000}, type="security:Alert:Leak")).encode()
+    tracemalloc.start()
+    assert len(parse(event).requests) == 1
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * len(event)
+
+
 def test_text_may_be_encoded_in_base64_or_twice_in_json() -> None:
     encoded = base64.b64encode(json.dumps(ALICE).encode()).decode()
     assert only(queue(encoded)) == only(queue(json.dumps(ALICE))) == only(queue(json.dumps(json.dumps(ALICE))))
@@ -325,12 +352,42 @@ def test_an_http_event_is_marked_so_even_when_it_is_refused() -> None:
 
 @pytest.mark.parametrize("depth", range(1, DEAD_LETTERS + 1))
 def test_dead_letters_are_opened_five_deep_and_keep_their_name(depth: int) -> None:
-    event: object = [cloud_event(queue(json.dumps([timer(json.dumps(ALICE))])))]
+    event: object = timer(json.dumps(ALICE))
     for _ in range(depth):
         event = [cloud_event(queue(json.dumps(dead_letter(event))))]
     request = only(event)
     assert request.origins[0].trigger == "dead-letter"
     assert request.since == datetime(2026, 1, 15, 8, tzinfo=timezone.utc)
+
+
+def http(body: str) -> dict[str, object]:
+    sample: dict[str, object] = json.loads((ROOT / "events/http.json").read_bytes())
+    return {**sample, "body": body}
+
+
+@pytest.mark.parametrize("forged", [http(json.dumps(ALICE)), timer(json.dumps(ALICE))], ids=["http", "timer"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda event: queue(json.dumps(event)),
+        lambda event: cloud_event(queue(json.dumps([event]))),
+        lambda event: cloud_event(event, type="security:Alert:Leak"),
+        lambda event: http(json.dumps(event)),
+        lambda event: dead_letter(cloud_event(queue(json.dumps(event)))),
+    ],
+    ids=["queue", "list in a queue", "event bus", "http", "dead letter"],
+)
+def test_what_only_function_compute_sends_is_a_forgery_inside_another_event(
+    around: Callable[[object], object], forged: object
+) -> None:
+    (refusal,) = refusals(around(forged))
+    assert "but a sender put it into another event" in refusal
+
+
+@pytest.mark.parametrize("failed", [http(json.dumps(ALICE)), timer(json.dumps(ALICE))], ids=["http", "timer"])
+def test_what_failed_may_have_come_from_any_trigger(failed: object) -> None:
+    for event in (dead_letter(failed), cloud_event(queue(json.dumps(dead_letter(failed))))):
+        assert only(event).origins[0].trigger == "dead-letter"
 
 
 def test_the_sixth_dead_letter_is_a_problem() -> None:
@@ -358,6 +415,34 @@ def test_a_complete_request_in_an_alert_is_carried_out_as_it_says() -> None:
     request = only(alert)
     assert (request.user, request.dry_run) == (UserRef(id=UserId("u-1")), True)
     assert (request.reason, request.origins[0].rule) == (Reason.ALERT, "security-alert")
+
+
+ALERT_DATA = {"UserName": "alice", "Severity": "high"}
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ({"DirectoryId": "d-other"}, "field 'DirectoryId' is not 'd-00fc2p61loop'"),
+        ({"DirectoryId": 7}, "field 'DirectoryId' must be text, and is a number"),
+        ({"DryRun": "yes"}, "field 'DryRun' must be true or false, and is text"),
+    ],
+)
+def test_an_alert_is_held_to_what_it_says_in_a_requests_words(said: dict[str, object], refused: str) -> None:
+    (refusal,) = refusals(cloud_event({**ALERT_DATA, **said}, type="security:Alert:Leak"))
+    assert refused in refusal
+
+
+def test_an_alert_that_says_that_it_is_a_dry_run_is_one() -> None:
+    assert only(cloud_event({**ALERT_DATA, "DryRun": True}, type="security:Alert:Leak")).dry_run
+    log_alert = json.loads((ROOT / "events/sls-alert-function.json").read_bytes())
+    assert only({**log_alert, "DryRun": True}).dry_run
+
+
+def test_an_alerts_other_fields_are_its_own() -> None:
+    said = {"DirectoryId": DIRECTORY, "DryRun": False, "Reason": "leaked", "Force": 3, "RotatedSince": "today"}
+    request = only(cloud_event({**ALERT_DATA, **said}, type="security:Alert:Leak"))
+    assert (request.dry_run, request.force, request.reason) == (False, False, Reason.ALERT)
 
 
 def test_a_rule_that_ignores_an_event_is_obeyed_even_if_its_data_is_a_request() -> None:
@@ -403,11 +488,32 @@ def in_base64(value: object) -> str:
     return base64.b64encode(json.dumps(value).encode()).decode()
 
 
+def in_base64_of_urls(value: object) -> str:
+    text = json.dumps({"\u00fe\u00ff~~~???": value}, ensure_ascii=False)
+    encoded = base64.urlsafe_b64encode(text.encode()).decode()
+    assert {"-", "_"} & set(encoded)
+    return encoded.rstrip("=")
+
+
 @pytest.mark.parametrize(
     "key",
-    ["Password", "password", "NEW_PASSWORD", "old-password", "passwd", "PlainTextPassword", "user.Password", "pwd"],
+    [
+        *(
+            "Password",
+            "password",
+            "NEW_PASSWORD",
+            "old-password",
+            "passwd",
+            "PlainTextPassword",
+            "user.Password",
+            "pwd",
+        ),
+        *("\uff30\uff41\uff53\uff53\uff57\uff4f\uff52\uff44", "Pass\u200bword", "Pass\u00adword", "'Password':"),
+    ],
 )
-@pytest.mark.parametrize("wrap", [lambda v: v, in_json, in_base64, lambda v: in_base64(in_json(in_base64([v])))])
+@pytest.mark.parametrize(
+    "wrap", [lambda v: v, in_json, in_base64, in_base64_of_urls, lambda v: in_base64(in_json(in_base64([v])))]
+)
 def test_a_password_is_found_under_any_name_and_in_any_layer(key: str, wrap: Callable[[object], object]) -> None:
     (problem,) = parse({**ALICE, "note": wrap({"deep": [{key: PASSWORD}]})}).problems
     assert isinstance(problem, PasswordInEvent)
@@ -506,6 +612,20 @@ def test_requests_about_one_user_become_one_that_asks_for_all_of_it() -> None:
         force=True,
         origins=(Origin("timer"), Origin("queue"), Origin("http")),
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [((None, None), None), ((None, False), False), ((False, True), True), ((True, None), True)],
+)
+def test_what_nobody_says_of_the_next_logon_stays_unsaid(said: tuple[bool | None, ...], *, asked: bool | None) -> None:
+    (merged,) = events.merge([ask(must_change=one) for one in said])
+    assert merged.must_change is asked
+
+
+def test_the_directory_that_any_of_the_merged_requests_names_is_kept() -> None:
+    (merged,) = events.merge([ask(), ask(directory_id=DIRECTORY), ask()])
+    assert merged.directory_id == DIRECTORY
 
 
 def test_users_keep_the_order_in_which_they_first_appeared() -> None:
