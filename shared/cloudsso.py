@@ -39,6 +39,7 @@ from shared.model import (
 from shared.openapi import Failure
 from shared.password import plausible
 from shared.ports import Clock
+from shared.request import USER_NAME, user_name
 
 FIRST_PAUSE = timedelta(seconds=0.5)  # at least, before a throttled reset is sent again; doubles without advice
 LONGEST_PAUSE = timedelta(seconds=5)
@@ -127,7 +128,13 @@ class CloudSsoDirectory:
 
     def find(self, ref: UserRef) -> User:
         """See Directory."""
-        return self._user(self._by_id(ref) if ref.name is None else self._by_name(ref, ref.name))
+        wire = self._by_id(ref) if ref.name is None else self._by_name(ref, ref.name)
+        if user_name(wire.user_name) is None:  # a secret will be named after it: it must not lead elsewhere
+            message = (
+                f"User {quoted(wire.user_id)} has a name that CloudSSO does not document: {quoted(wire.user_name)}."
+            )
+            raise ResetNotAllowed(message, cure=f"Give the user a name of {USER_NAME.expects}.")
+        return self._user(wire)
 
     def reset(self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime) -> ResetReceipt:
         """See Directory."""

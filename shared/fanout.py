@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from shared.batch import unexpected
-from shared.errors import DispatchesFailed, RotatorError
+from shared.errors import DispatchesFailed, RotatorError, quoted
 from shared.scan import Due, Fate
 
 LONGEST = 32_000  # characters of the error: destinations of asynchronous invocations take 128 KB with event and stack
@@ -51,8 +51,9 @@ def raise_failures(results: Iterable[Result]) -> None:
     failures = [(result.due, result.error) for result in results if result.error is not None]
     if not failures:
         return
-    told = " | ".join(f"user {due.user_name}: {error.reason}: {error}" for due, error in failures)
-    done = ", ".join(r.due.user_name for r in results if r.fate in (Fate.DISPATCHED, Fate.ALREADY_DISPATCHED)) or "none"
+    told = " | ".join(f"user {quoted(due.user_name)}: {error.reason}: {error}" for due, error in failures)
+    handed_on = (result.due for result in results if result.fate in (Fate.DISPATCHED, Fate.ALREADY_DISPATCHED))
+    done = ", ".join(quoted(due.user_name) for due in handed_on) or "none"
     message = (
         f"{len(failures)} of {len(results)} dispatches failed. {_cut(told, LONGEST)} "
         f"Dispatched, now or before: {_cut(done, LONGEST_LIST)}."

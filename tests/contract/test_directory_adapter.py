@@ -49,6 +49,14 @@ def test_find_is_one_call_and_a_reset_another(deployed: Deployment) -> None:
     assert deployed.actions() == ["ListUsers", "GetUser", "ResetUserPassword"]
 
 
+@pytest.mark.parametrize("name", ["../d-other/alice", "a b", "{user_id}", "alice\n2026", "\uff41lice", "a" * 65])
+def test_a_user_whose_name_cloudsso_does_not_document_is_not_to_be_reset(deployed: Deployment, name: str) -> None:
+    user_id = UserId(deployed.cloud.cloudsso.add_user(name))
+    with pytest.raises(ResetNotAllowed, match="a name that CloudSSO does not document") as raised:
+        CloudDirectoryWorld(deployed).directory.find(UserRef(id=user_id))
+    assert str(raised.value).isprintable()
+
+
 def test_a_throttled_reset_is_sent_again_while_there_is_time(deployed: Deployment) -> None:
     strike(deployed, "ResetUserPassword", "throttle", count=2, retry_after_ms=1)
     password = reset(deployed, seconds=20)

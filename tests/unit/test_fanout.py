@@ -94,8 +94,8 @@ def test_failures_are_told_in_one_error_with_who_was_dispatched_and_that_a_repet
     with pytest.raises(DispatchesFailed) as raised:
         fanout.raise_failures(results)
     told = str(raised.value)
-    assert told.startswith("1 of 4 dispatches failed. user bob: dispatch-unavailable: Throttled.")
-    assert "Dispatched, now or before: alice, carol, dave." in told
+    assert told.startswith("1 of 4 dispatches failed. user 'bob': dispatch-unavailable: Throttled.")
+    assert "Dispatched, now or before: 'alice', 'carol', 'dave'." in told
     assert "whoever was dispatched is not rotated twice" in told
     assert raised.value.retryable
 
