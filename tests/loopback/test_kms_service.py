@@ -451,9 +451,9 @@ def test_the_newer_tag_calls_take_at_most_fifty_secrets_and_need_tags(world: Wor
 # --- RAM
 
 
-def test_ram_is_asked_for_the_secret_or_for_the_container_in_both_spellings(world: World) -> None:
+def test_ram_is_asked_for_the_secret_or_for_the_container_in_all_its_spellings(world: World) -> None:
     container = f"acs:kms:{REGION}:{ACCOUNT}:secret"
-    assert world.call.resources("CreateSecret", SecretName="a") == [container, f"{container}/*"]
+    assert world.call.resources("CreateSecret", SecretName="a") == [container, f"{container}/*", f"{container}/a"]
     assert world.call.resources("ListSecrets") == [container, f"{container}/*"]
     assert world.call.resources("PutSecretValue", SecretName="a") == [f"{container}/a"]
     assert world.call.resources("PutSecretValue", SecretName=f"{container}/a") == [f"{container}/a"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -134,6 +135,16 @@ def test_any_of_several_spellings_is_enough() -> None:
     ram = Ram()
     ram.authorize(key_for(ram, statement()), "kms", "GetSecretValue", ["acs:kms:other", SECRET])
     assert ram.decisions == [Decision("r", "kms:GetSecretValue", SECRET, "allow")]
+
+
+@pytest.mark.parametrize(("reading", "asked"), [(0, "acs:kms:other"), (1, SECRET), (2, SECRET)])
+def test_under_a_reading_one_spelling_is_the_only_one_and_the_last_stands_in(reading: int, asked: str) -> None:
+    ram = Ram()
+    ram.reading = reading
+    with contextlib.suppress(ApiError):
+        ram.authorize(key_for(ram, statement()), "kms", "GetSecretValue", ["acs:kms:other", SECRET])
+    verdict = "allow" if asked == SECRET else "implicit-deny"
+    assert ram.decisions == [Decision("r", "kms:GetSecretValue", asked, verdict)]
 
 
 def test_a_deny_of_one_spelling_is_a_deny() -> None:

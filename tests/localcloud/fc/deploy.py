@@ -13,7 +13,7 @@ from tests.localcloud.fc.declared import DeclaredFunction, DeclaredTrigger
 from tests.localcloud.fc.functions import FunctionSpec
 from tests.localcloud.fc.manifest import Manifest
 from tests.localcloud.fc.platform import Functions
-from tests.localcloud.fc.props import AsyncInvoke, EventBridgeConfig, TimerConfig, TopicConfig
+from tests.localcloud.fc.props import AsyncInvoke, EventBridgeConfig, Log, TimerConfig, TopicConfig
 from tests.localcloud.fc.timers import Timers
 from tests.localcloud.fc.topics import TopicTriggers
 from tests.localcloud.fc.variables import ManifestRefusedError
@@ -85,7 +85,7 @@ class Deployer:
 def spec(function: DeclaredFunction) -> FunctionSpec:
     """Return a function as Function Compute has it."""
     props = function.props
-    initializer = props.instance_lifecycle_config.initializer
+    initializer, log = props.instance_lifecycle_config.initializer, props.log_config
     return FunctionSpec(
         name=function.name,
         code=function.code,
@@ -99,6 +99,7 @@ def spec(function: DeclaredFunction) -> FunctionSpec:
         role=props.role,
         reserved_concurrency=props.concurrency_config.reserved_concurrency if props.concurrency_config else None,
         asynchronous=_asynchronous(props.async_invoke_config),
+        log_store=f"project/{log.project}/logstore/{log.logstore}" if isinstance(log, Log) else None,
     )
 
 

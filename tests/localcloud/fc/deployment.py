@@ -1,4 +1,4 @@
-"""One deployed function: its settings, its folder, its role; and what each of its instances finds around itself."""
+"""One deployed function: its settings and its folder; and what each of its instances finds around itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.localcloud.fc.functions import FunctionSpec
 from tests.localcloud.fc.instance import Instance, Launch
 from tests.localcloud.fc.operation import Place
 from tests.localcloud.fc.runtime import INITIALIZE, INVOKE
-from tests.localcloud.ram.service import Credentials, Role
+from tests.localcloud.ram.service import Credentials
 from tests.localcloud.timeline import Timeline
 
 _VERSIONS = {"python3.10": "python310", "python3.12": "python312"}
@@ -24,7 +24,6 @@ class Deployment:
 
     spec: FunctionSpec
     folder: CodeFolder
-    role: Role | None
     place: Place
     timeline: Timeline = field(repr=False)
     shift_file: int  # the cloud's time, shared

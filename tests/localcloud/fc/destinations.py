@@ -14,7 +14,7 @@ from typing import Protocol
 
 from tests.localcloud.api import ApiError
 from tests.localcloud.fc.backend import Target
-from tests.localcloud.ram.service import Credentials, Key, Ram, Role
+from tests.localcloud.ram.service import Ram, Role
 
 _MESSAGES = re.compile(r"acs:mns:[\w-]+:\d+:/(?P<kind>queues|topics)/[^/]+/messages")
 _FUNCTION = re.compile(r"acs:fc:[\w-]+:\d+:functions/(?P<name>[\w-]+)")
@@ -96,7 +96,7 @@ class Destinations:
     def _authorize(self, role: Role | None, service: str, action: str, arn: str) -> None:
         if role is None:
             raise ApiError(403, "AccessDenied", "the function has no role")
-        self.ram.authorize(Key(Credentials("", ""), role), service, action, [arn])
+        self.ram.authorize_role(role, service, action, arn)
 
     def _messages(self) -> Messages:
         if self.messages is None:

@@ -48,6 +48,7 @@ class FunctionSpec:
     reserved_concurrency: int | None = None  # the most instances at once
     qualifiers: tuple[str, ...] = ()  # published versions and aliases besides LATEST; all of them are this code
     asynchronous: AsyncConfig | None = None  # None: nothing was set, and the defaults hold
+    log_store: str | None = None  # "project/p/logstore/l"; None: whoever keeps the logs needs no permission
 
     def __post_init__(self) -> None:
         problems = [problem for holds, problem in _rules(self) if not holds]

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ from tests.localcloud.fc.destinations import DestinationRefusedError, Destinatio
 from tests.localcloud.fc.functions import FunctionRefusedError, FunctionSpec
 from tests.localcloud.fc.instance import Ending, Instance, InstanceLostError, packed_error
 from tests.localcloud.fc.invocation import check_size, invalid
+from tests.localcloud.fc.logs import LogRecord, Logs
 from tests.localcloud.fc.operation import Place
 from tests.localcloud.fc.pool import Pool
 from tests.localcloud.fc.service import FunctionCompute
@@ -40,16 +41,6 @@ from tests.localcloud.timeline import Timeline
 UNHANDLED = "UnhandledInvocationError"  # the one error type of a Python function ("Error handling" page)
 CREDENTIAL_SECONDS = 36 * 3600.0  # "Context" page
 _RETRY_SECONDS = re.compile(r"(\d+) s")
-
-
-@dataclass(frozen=True)
-class LogRecord:
-    """What one request left in the function's log: Function Compute's own lines, and what the function wrote."""
-
-    function: str
-    request_id: str
-    instance_id: str
-    text: str = field(repr=False)
 
 
 class Functions(FunctionCompute):
@@ -70,7 +61,7 @@ class Functions(FunctionCompute):
         self._configs: dict[Target, AsyncConfig] = {}
         self._running: dict[str, Instance] = {}
         self._cancelled: set[str] = set()
-        self._logs: list[LogRecord] = []
+        self._logs = Logs(place, ram)
         self._lock = threading.RLock()
         self._queue = AsyncQueue(self, timeline, new_request_id)
         self._destinations = Destinations(ram, lambda target, body: self.invoke_async(target, body, None))
@@ -108,15 +99,15 @@ class Functions(FunctionCompute):
         self._destinations.messages = messages
 
     def add_role(self, name: str, *documents: Mapping[str, Any]) -> None:
-        """Create a role that functions can have, from policy documents."""
+        """Create a role that functions can have, or attach other policies to it: they count from the next call on."""
         with self._lock:
             self._roles[name] = self._ram.role(name, self.place.account_id, *documents)
 
     def deploy(self, spec: FunctionSpec) -> None:
         """Deploy a function, or deploy it anew: requests that are under way end as they began."""
-        role = self._role(spec)
+        self._role(spec)
         self._check_destinations(spec.asynchronous or AsyncConfig())
-        deployment = Deployment(spec, CodeFolder(spec.code), role, self.place, self._timeline, self._shift_file)
+        deployment = Deployment(spec, CodeFolder(spec.code), self.place, self._timeline, self._shift_file)
         self.pool.open(deployment)
         with self._lock:
             before = self._deployed.get((spec.service, spec.name))
@@ -188,8 +179,7 @@ class Functions(FunctionCompute):
 
     def logs(self, function: str | None = None) -> list[LogRecord]:
         """Return what functions have logged, one record for each request that has ended, in that order."""
-        with self._lock:
-            return [record for record in self._logs if function in (None, record.function)]
+        return self._logs.of(function)
 
     def run(self, target: Target, payload: bytes, request_id: str, retry: int) -> Result:
         """Run a function and wait for its end. ApiError: it did not run (asynchronous.Engine)."""
@@ -214,7 +204,8 @@ class Functions(FunctionCompute):
                 with self._lock:
                     del self._running[request_id]
                 (self.pool.give_back if alive else self.pool.drop)(instance)
-        self._keep_log(LogRecord(deployment.spec.name, request_id, instance.id, log.decode(errors="replace")))
+        record = LogRecord(deployment.spec.name, request_id, instance.id, log.decode(errors="replace"))
+        self._logs.write(record, deployment.spec, self._role(deployment.spec))
         return _result(request_id, instance, ending, log)
 
     def cancel(self, request_id: str) -> None:
@@ -238,7 +229,7 @@ class Functions(FunctionCompute):
     def deliver(self, target: Target, destination: str, outcome: Outcome) -> str:
         """See asynchronous.Engine."""
         try:
-            role = self._deployment(target).role
+            role = self._role(self._deployment(target).spec)
         except ApiError as refusal:  # the function is gone, as all are once the cloud stops
             return f"Failed: {refusal.code}"
         body = outcome.envelope(int(self._clock.now().timestamp() * 1000))
@@ -264,9 +255,8 @@ class Functions(FunctionCompute):
 
     def _credentials(self, deployment: Deployment) -> Credentials | None:
         """Issue the credentials of one invocation."""
-        if deployment.role is None:
-            return None
-        return self._ram.issue(deployment.role, expires_in=CREDENTIAL_SECONDS)
+        role = self._role(deployment.spec)
+        return None if role is None else self._ram.issue(role, expires_in=CREDENTIAL_SECONDS)
 
     def _deployment(self, target: Target) -> Deployment:
         with self._lock:
@@ -302,10 +292,6 @@ class Functions(FunctionCompute):
         self._deployment(target)
         if not self.config(target).task:
             raise task_not_found(task_id)
-
-    def _keep_log(self, record: LogRecord) -> None:
-        with self._lock:
-            self._logs.append(record)
 
     def _follow_clock(self) -> None:
         with self._shift_lock:

@@ -114,6 +114,11 @@ def _container(call: Call) -> list[str]:
     return [container, f"{container}/*"]
 
 
+def _created(call: Call) -> list[str]:
+    """Return the container, and the new secret: a system policy, that of ALB's service-linked role, grants by name."""
+    return [*_container(call), *_secret(call)]
+
+
 def _secret(call: Call) -> list[str]:
     return [names.secret_arn(call, call.params.get("SecretName", ""))]
 
@@ -136,7 +141,7 @@ _KEY_ACTIONS = {
     "GetSecretValue": "kms:Decrypt",
 }
 _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
-    "CreateSecret": _container,
+    "CreateSecret": _created,
     "ListSecrets": _container,
     "TagResource": _tagged,
     "UntagResource": _tagged,
