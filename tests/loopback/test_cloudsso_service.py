@@ -261,6 +261,18 @@ def test_a_status_that_is_not_documented_is_refused(world: World, alice: str) ->
     assert world.call.refused("UpdateUserStatus", UserId=alice) == "400 MissingParameter"
 
 
+def test_a_deleted_user_is_gone_and_the_name_is_free_again(world: World, alice: str) -> None:
+    assert world.call("DeleteUser", UserId=alice) == {}
+    assert world.call.refused("GetUser", UserId=alice) == "404 EntityNotExists.User"
+    assert world.call("CreateUser", UserName="alice")["User"]["UserId"] != alice
+
+
+def test_a_synchronized_user_is_not_deleted_here(world: World, alice: str) -> None:
+    world.service.synchronize_user(alice)
+    assert world.call.refused("DeleteUser", UserId=alice) == "400 OperationDenied.SynchronizedUser"
+    assert world.call("GetUser", UserId=alice)["User"]["UserName"] == "alice"
+
+
 def test_a_removed_user_is_gone_and_its_id_is_not_given_again(world: World, alice: str) -> None:
     world.call("ResetUserPassword", UserId=alice, Password=GOOD)
     world.service.remove_user(alice)

@@ -166,6 +166,7 @@ _RESOURCES: dict[str, Callable[[Call], list[str]]] = {
     "ResetUserPassword": _user,
     "GetUser": _user,
     "UpdateUserStatus": _user,
+    "DeleteUser": _user,
     "ListUsers": _every_user,
     "CreateUser": _every_user,
     "TagResources": _first_user,

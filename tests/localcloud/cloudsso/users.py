@@ -1,6 +1,7 @@
-"""CloudSSO's calls about users and groups: create, show, list, switch off, tag.
+"""CloudSSO's calls about users and groups: create, show, list, switch off, delete, tag.
 
-Source: the pages of GetUser, ListUsers, CreateUser, UpdateUserStatus and ListGroupMembers, and "Manage users".
+Source: the pages of GetUser, ListUsers, CreateUser, UpdateUserStatus, DeleteUser and ListGroupMembers, and "Manage
+users".
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class UserCalls:
             "ListUsers": self._list,
             "CreateUser": self._create,
             "UpdateUserStatus": self._update_status,
+            "DeleteUser": self._delete,
             "ListGroupMembers": self._list_group_members,
             "TagResources": self._tag,
             "UntagResources": self._untag,
@@ -114,6 +116,16 @@ class UserCalls:
         user = self.directory.user(user_id)
         now = self.directory.clock.now()
         self.directory.keep_user(msgspec.structs.replace(user, status=status, update_time=now))
+        return {}
+
+    def _delete(self, call: Call) -> Json:
+        """Delete a user. "Manage users": one that SCIM keeps is not deleted here; how that is refused is a guess."""
+        user_id = required(call, "UserId")
+        self.directory.check(call)
+        user = self.directory.user(user_id)
+        if user.provision_type == "Synchronized":
+            raise ApiError(400, "OperationDenied.SynchronizedUser", "The user is synchronized by SCIM.")
+        self.directory.remove_user(user)
         return {}
 
     def _list_group_members(self, call: Call) -> Json:

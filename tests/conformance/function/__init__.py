@@ -1,0 +1,1 @@
+"""What is deployed for the trials of Function Compute."""
