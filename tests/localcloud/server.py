@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -43,6 +43,9 @@ from tests.localcloud.state import CallStore, MemoryStore
 from tests.localcloud.switches import Switches
 from tests.localcloud.timeline import Timeline
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
 ACCOUNT_ID = "1510000000000001"
 DIRECTORY_REGION = "cn-shanghai"
 KMS_REGION = "cn-hangzhou"
@@ -64,6 +67,7 @@ class LocalCloud:
     takes, with protocol="HTTP"; `cloud.tls_endpoint` (with tls=True) is for clients that insist on HTTPS.
     `cloud.deploy` runs what an s.yaml declares; `cloud.fc` has the functions, and `cloud.smq`, `cloud.eventbridge` and
     `cloud.timers` what feeds them. With skip_waiting=True nobody waits in real time for retries, leases and time-outs.
+    `around` is ASGI middleware, for a test that looks at what clients send.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class LocalCloud:
         store: CallStore | None = None,
         switches: Switches | None = None,
         skip_waiting: bool = False,
+        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     ) -> None:
         self.clock = Clock()
         self.timeline = Timeline(self.clock, skip=skip_waiting)
@@ -82,6 +87,7 @@ class LocalCloud:
         self._store = store or MemoryStore()
         self._port = port
         self._tls = tls
+        self._around = around
         self.cloudsso = CloudSSO(self.clock, lambda: self.switches, self._store, region=DIRECTORY_REGION)
         self.kms = Kms(self.clock, lambda: self.switches, self._store)
         self.ram = Ram()
@@ -151,7 +157,8 @@ class LocalCloud:
             Route("/2016-08-15/{path:path}", self._entrance(Api2(Fc2Verifier(self.ram, time.time, self._cloud_time)))),
             Route("/{path:path}", Counted(self._gateway, self.timeline.busy)),
         ]
-        self._listener = Listener(Starlette(routes=routes), self._port, server_context() if self._tls else None)
+        served = self._around(Starlette(routes=routes))
+        self._listener = Listener(served, self._port, server_context() if self._tls else None)
         self._gateway.hosts = frozenset(self._listener.endpoints)
         self._listener.start()
         self.fc.start(self._listener.turn)

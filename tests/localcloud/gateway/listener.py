@@ -21,7 +21,7 @@ from uvicorn.server import ServerState
 from tests.localcloud.gateway.connection import LocalProtocol
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 _LOOPBACK = "127.0.0.1"
 _LONGEST_HEAD = 256 * 1024  # the old SDK sends SecretData, up to 30 KB, percent-encoded in the URL
@@ -33,7 +33,7 @@ _KEEP_ALIVE_SECONDS = 75  # long enough that no client's pooled connection is cl
 class Listener:
     """An application on one plain port and, if asked for, one TLS port."""
 
-    def __init__(self, app: Starlette, port: int, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, app: ASGIApp, port: int, tls: ssl.SSLContext | None) -> None:
         self._app = app
         self._ready = threading.Event()
         self._sockets: list[tuple[socket.socket, ssl.SSLContext | None]] = [(_bound(port), None)]
