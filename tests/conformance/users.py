@@ -153,9 +153,8 @@ class Users:
 
     def find_left_over(self) -> None:
         """Take charge of the users that an earlier run has left."""
-        for name, user_id in self._listed(f"UserName sw {self._account.prefix}"):
-            # Should the filter not be obeyed; and the user whom SCIM keeps was there before.
-            if name.startswith(self._account.prefix) and user_id != self._account.synchronized_user:
+        for name, user_id in self._listed(f"UserName sw {self._account.prefix}", provision_type="Manual"):
+            if name.startswith(self._account.prefix):  # should the filter not be obeyed
                 self._there[name] = user_id
 
     def clean(self) -> list[str]:
@@ -174,10 +173,10 @@ class Users:
         for each in ids:
             self._delete(each)
 
-    def _listed(self, filtered: str) -> Iterator[tuple[str, str]]:
+    def _listed(self, filtered: str, **more: str) -> Iterator[tuple[str, str]]:
         token = None
         while True:
-            page = self.page(filtered, max_results=100, next_token=token)
+            page = self.page(filtered, max_results=100, next_token=token, **more)
             yield from ((user.user_name, user.user_id) for user in page.users)
             token = page.next_token if page.is_truncated else None
             if token is None:
