@@ -144,6 +144,7 @@ class _Rotation:
         self.give_up_at = give_up_at
         self.failure: RotatorError | None = None  # the gravest thing that a claim of this run failed of
         self.open_claim: VersionId | None = None  # of an earlier run, which may have reset the password
+        self.distrusted: VersionId | None = None  # what somebody else wrote under the claim of this run
         self.refused: list[Claim] = []  # claims that KMS refused one after the other
 
     def run(self) -> Outcome:
@@ -176,7 +177,7 @@ class _Rotation:
 
     def _already_rotated(self, history: History) -> AlreadyRotated | None:
         version = history.settled()  # no claim came after it, so nobody has reset the password since
-        if version is None:
+        if version is None or version == self.distrusted:
             return None
         rotated_at = history.reset_after(version, PUBLISH_BY + LONGEST_EFFECT)
         # A user that was deleted and created again has the same name, hence the same secret, and another password.
@@ -326,9 +327,12 @@ class _Rotation:
 
     def _cast_doubt(self, claim: Claim, send_by: datetime) -> None:
         """Leave an open claim behind, so that nobody takes what another wrote under our claim for the live password."""
-        doubt = Claim(claim.rotation + 1, 1)
+        self.distrusted = claim.publishes  # whether or not the doubt is left behind, this run knows better
+        doubt, value, put = Claim(claim.rotation + 1, 1), self._claim_value(None), self.store.put
         with suppress(SecretStoreError):
-            self.store.put(self.secret, doubt.id, self._claim_value(None), stage=ROTATING, send_by=send_by)
+            self._send_until_answered(
+                lambda: put(self.secret, doubt.id, value, stage=ROTATING, send_by=send_by), send_by
+            )
 
     def _index(self, rotated_at: datetime) -> bool:
         return self._tag(

@@ -259,7 +259,7 @@ def test_two_races_lost_one_after_the_other_are_no_refusal() -> None:
         setup.store._put(setup.secret, VersionId(claim), theirs, "Rotating")
 
     setup.faults.then["versions", looks + 1] = lambda: win("r2-c1")
-    setup.clock.sleep = lambda _seconds: setup.clock.advance(100)  # type: ignore[method-assign]  # a whole lease
+    setup.clock.sleep = lambda seconds: setup.clock.advance(seconds + 100)  # type: ignore[method-assign]  # a lease
     setup.faults.then["versions", looks + 3] = lambda: win("r2-c2")
     done = rotate(setup, setup.request(since=since), within=timedelta(minutes=10))
     assert isinstance(done, Rotated)
