@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from alibabacloud_kms20160120.client import Client as KmsClient
 from alibabacloud_tea_openapi.exceptions import ClientException
 from alibabacloud_tea_openapi.models import Config
 
+from tests.localcloud.__main__ import main
 from tests.localcloud.server import ADMIN_POLICY
 from tests.loopback import clients
 
@@ -85,6 +85,17 @@ def controls(cloud: SimpleNamespace, verb: str, path: str, body: object = None) 
         return json.loads(connection.getresponse().read())
 
 
+@contextlib.contextmanager
+def signals_as_they_were() -> Iterator[None]:
+    """Undo what the program makes of signals when it runs in this very process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def until_there(look: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever is looked for
     """Look until there is something, for a minute at most."""
     give_up = time.monotonic() + 60
@@ -94,7 +105,7 @@ def until_there(look: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever is l
     return found
 
 
-def test_the_environment_printed_is_all_a_client_needs_and_state_survives(tmp_path: Path) -> None:
+def test_the_environment_printed_is_all_a_client_needs_and_what_was_answered_survives(tmp_path: Path) -> None:
     state = ("--state", str(tmp_path / "state"))
     with running(*state) as first:
         clients.create_secret(kms(first, "admin"), data="kept")
@@ -102,18 +113,14 @@ def test_the_environment_printed_is_all_a_client_needs_and_state_survives(tmp_pa
         assert (first.shared["CLOUDSSO_REGION"], first.shared["KMS_REGION"]) == ("cn-shanghai", "cn-hangzhou")
         assert first.shared["CLOUDSSO_DIRECTORY_ID"].startswith("d-")
         assert first.shared["LOCALCLOUD_TOKEN"]
-    with running(*state) as second:
-        assert clients.current(kms(second, "admin")) == "kept"
-
-
-def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
-    state = ("--state", str(tmp_path / "state"))
-    process = subprocess.Popen(command(*state), cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
-    clients.create_secret(kms(read_announcement(process, roles=1), "admin"), data="answered")
-    process.kill()
-    process.communicate(timeout=10)
-    with running(*state) as restarted:
-        assert clients.current(kms(restarted, "admin")) == "answered"
+    killed = subprocess.Popen(command(*state), cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
+    second = kms(read_announcement(killed, roles=1), "admin")
+    assert clients.current(second) == "kept"
+    clients.put(second, "v2", "answered")
+    killed.kill()
+    killed.communicate(timeout=10)
+    with running(*state) as third:
+        assert clients.current(kms(third, "admin")) == "answered"
 
 
 def test_a_role_from_a_policy_file_may_what_the_file_says(tmp_path: Path) -> None:
@@ -168,18 +175,22 @@ def test_an_interrupt_or_a_closed_terminal_ends_it_cleanly(number: signal.Signal
         (["--port", "1", "--state", "{tmp}/none/state"], "state file"),
     ],
 )
-def test_a_bad_argument_is_named(tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_a_bad_argument_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
     (tmp_path / "text.json").write_text("{")
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "odd.json").write_text('{"Version": "9"}')
     (tmp_path / "good.json").write_text(json.dumps(ADMIN_POLICY))
-    filled = [each.replace("{tmp}", str(tmp_path)) for each in arguments]
-    done = subprocess.run(  # noqa: S603 - our own module
-        command(*filled), cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "500"}
-    )
-    assert done.returncode == 2
-    assert said.replace("{tmp}", str(tmp_path)) in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit) as ended, signals_as_they_were():
+        main([each.replace("{tmp}", str(tmp_path)) for each in arguments])
+    assert ended.value.code == 2
+    assert said.replace("{tmp}", str(tmp_path)) in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_named() -> None:
@@ -190,3 +201,4 @@ def test_a_port_in_use_is_named() -> None:
         )
     assert done.returncode == 2
     assert f"port {port}: " in done.stderr
+    assert "Traceback" not in done.stderr
