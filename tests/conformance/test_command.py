@@ -8,17 +8,21 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from string import Template
 
 import pytest
 from rich.console import Console
 
 from tests.conformance.__main__ import main
-from tests.conformance.account import SettingsError, from_environment
+from tests.conformance.account import Key, SettingsError, from_environment
+from tests.conformance.bench import Bench
 from tests.conformance.gate import Pace
 from tests.conformance.rehearsal import Stage
 from tests.conformance.test_cleanup import everything
+from tests.conformance.trials import try_everything
 from tests.localcloud.api import Action, Call, Json
 from tests.localcloud.gateway.faults import Fault
+from tests.localcloud.server import ACCOUNT_ID, FC_REGION
 from tests.localcloud.switches import Switches
 
 NEEDED = {
@@ -138,6 +142,17 @@ def note_passwords(rehearsal: Stage) -> set[str]:
 
     actions["ResetUserPassword"] = replace(honest, handle=reset)
     return noted
+
+
+def test_the_published_policy_is_enough(rehearsal: Stage) -> None:
+    text = (Path(__file__).with_name("policy.json")).read_text(encoding="utf-8")
+    names = {**environ(rehearsal), "ACCOUNT_ID": ACCOUNT_ID, "FC_REGION": FC_REGION, "KMS_KEY_ID": "key-1"}
+    role = rehearsal.cloud.role("conformance", json.loads(Template(text).substitute(names)))
+    key = Key(role.access_key_id, role.access_key_secret, role.security_token)
+    account = replace(rehearsal.account, key=key, may_enable_sso=False, kms_key="key-1")
+    found = try_everything(Bench(account, Pace(rehearsal.let_pass)))
+    assert (found.good, found.left) == (True, [])
+    assert [result.tried for result in found.switches if result.verdict == "skipped"] == ["sso_enabled"]
 
 
 def test_something_that_differs_is_told_by_the_exit_status(rehearsal: Stage) -> None:

@@ -38,8 +38,10 @@ _LINK = re.compile(r"\]\(([^()\s]+)\)")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _LOCAL_PATH = re.compile(r"(?<![\w.:/<>-])(?:/(?:Users|home|mnt|opt|private|root|tmp|var|work)/|[A-Z]:\\)")
 
-# Variables that are nobody's setting here: the SDKs', the loopback cloud's, s.yaml's own, and those of proxies.
-FOREIGN = re.compile(r"ALIBABA_CLOUD_\w+|LOCALCLOUD_TOKEN|FC_REGION|LOG_PROJECT|(?:HTTP|HTTPS|ALL|NO)_PROXY")
+# Variables that are nobody's setting here: the SDKs', the loopback cloud's, the contract's, s.yaml's own, of proxies.
+FOREIGN = re.compile(
+    r"ALIBABA_CLOUD_\w+|CONFORMANCE_\w+|LOCALCLOUD_TOKEN|FC_REGION|LOG_PROJECT|(?:HTTP|HTTPS|ALL|NO)_PROXY"
+)
 
 
 def documents() -> list[Path]:
