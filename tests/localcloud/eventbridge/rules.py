@@ -22,7 +22,7 @@ class Rule:
 
     name: str
     pattern: Pattern
-    lane: Lane
+    lane: Callable[[], Lane]  # under the readings in force
     raw: bool  # eventSchema RawData: the function gets the event's data only
     dead_letters: Callable[[], str | None]  # the queue's ARN, where the run options of a rule count
     smq: Smq = field(repr=False)
@@ -32,7 +32,7 @@ class Rule:
         """Deliver an event if the rule is about it."""
         if self.pattern.matches(event):
             text = json.dumps(event.get("data") if self.raw else event, ensure_ascii=False)
-            push = Push(self.lane, text.encode(), lambda failure: self._done(event["id"], text, push, failure))
+            push = Push(self.lane(), text.encode(), lambda failure: self._done(event["id"], text, push, failure))
             push.start()
 
     def _done(self, event_id: str, text: str, push: Push, failure: str | None) -> None:
@@ -41,4 +41,4 @@ class Rule:
         lost = bury(self.smq, dead_letters, [text]) if dead_letters else []
         if failure:
             end = "dead-lettered" if dead_letters and not lost else "dropped"
-        self.ends.add(Ended(self.name, end, (event_id,), (*push.failures, *lost), self.lane.timeline.now()))
+        self.ends.add(Ended(self.name, end, (event_id,), (*push.failures, *lost), push.lane.timeline.now()))

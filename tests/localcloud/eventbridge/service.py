@@ -72,7 +72,7 @@ class EventBridge:
         return Rule(
             name,
             Pattern.parse(config.event_rule_filter_pattern),
-            self._lane(target, config),
+            lambda: self._lane(target, config),
             raw=config.event_sink_config.delivery_option.event_schema == "RawData",
             dead_letters=lambda: (
                 dead_letters.arn if dead_letters and self._connections.switches().run_options_of_rules else None
@@ -98,7 +98,7 @@ class EventBridge:
         return Stream(
             name,
             self._connections.smq.queue(queue.queue_name),
-            self._lane(target, config),
+            lambda: self._lane(target, config),
             shape,
             lambda: self._terms(options, delivery.concurrency),
             self._connections,
@@ -116,6 +116,7 @@ class EventBridge:
         return Terms(window.count_based_window, window.time_based_window, slots, tolerant, dead_letters)
 
     def _lane(self, target: Target, config: EventBridgeConfig) -> Lane:
+        """Return the way to a function under the readings in force."""
         retry = config.run_options.retry_strategy
         heeded = config.run_options.mode == "event-streaming" or self._connections.switches().run_options_of_rules
         strategy: Strategy = retry.push_retry_strategy if retry and heeded else "BACKOFF_RETRY"

@@ -70,7 +70,7 @@ class Stream:
         self,
         name: str,
         queue: Queue,
-        lane: Lane,
+        lane: Callable[[], Lane],
         shape: Shape,
         terms: Callable[[], Terms],
         connections: Connections,
@@ -159,7 +159,7 @@ class Stream:
     def _push(self, batch: _Batch) -> None:
         elements = [event["data"] if self._shape.raw else event for event in batch.events]
         document = elements if self._shape.array else elements[0]
-        push = Push(self._lane, _json(document).encode(), lambda failure: self._done(batch, push, failure))
+        push = Push(self._lane(), _json(document).encode(), lambda failure: self._done(batch, push, failure))
         push.start()
 
     def _done(self, batch: _Batch, push: Push, failure: str | None) -> None:
