@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shared import alerts, audit, batch, events, password
 from shared.cloudsso import CloudSsoDirectory
+from shared.errors import RotatorError
 from shared.invocation import ENVIRONMENT, Context, SystemClock, credentials, silence_sdk, time_limit
 from shared.kms import KmsSecretStore
 from shared.model import Credentials
@@ -39,6 +40,17 @@ class App:
 
         Raises a RotatorError without secrets if anything failed, after everything was tried.
         """
+        try:
+            return self._reset_passwords(event, context)
+        except RotatorError as error:
+            failed = error
+        except Exception as error:  # noqa: BLE001 - a bug; its text may hold anything, so only its type and place go on
+            failed = batch.unexpected(error)
+            audit.problem(context.request_id, failed)
+        failed.__context__ = failed.__cause__ = None
+        raise failed.with_traceback(None)  # frames hold what the invocation knew
+
+    def _reset_passwords(self, event: bytes, context: Context) -> str:
         started = self.clock.now()
         give_up_at = started + time_limit(context, PREPARATION + PUBLISH_BY + RESERVE, "a rotation") - RESERVE
         parsed = events.parse(event, received=started, directory_id=self.settings.directory_id, rules=self.rules)

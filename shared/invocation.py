@@ -4,14 +4,37 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 from shared.errors import SettingsError
 from shared.model import Credentials, Sealed
 
-ENVIRONMENT: MutableMapping[str, str] = os.environ
+
+class Environment(MutableMapping[str, str]):
+    """The process's environment, with a repr that tells nothing: the Python 3.12 runtime keeps credentials there."""
+
+    def __getitem__(self, name: str) -> str:
+        return os.environ[name]
+
+    def __setitem__(self, name: str, value: str) -> None:
+        os.environ[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del os.environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        return len(os.environ)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+
+ENVIRONMENT = Environment()
 
 
 class SystemClock:
@@ -53,11 +76,11 @@ def credentials(context: Context, environ: Mapping[str, str]) -> Credentials:
     """Return this invocation's credentials. They change while an instance lives, so they are read each time."""
     given = getattr(context, "credentials", None)
     if getattr(given, "access_key_id", None):
-        return _triple(given.access_key_id, given.access_key_secret, given.security_token)  # type: ignore[union-attr]
+        return _triple(given.access_key_id, _sealed(given.access_key_secret), _sealed(given.security_token))  # type: ignore[union-attr]
     return _triple(
         environ.get("ALIBABA_CLOUD_ACCESS_KEY_ID"),
-        environ.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
-        environ.get("ALIBABA_CLOUD_SECURITY_TOKEN"),
+        _sealed(environ.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET")),
+        _sealed(environ.get("ALIBABA_CLOUD_SECURITY_TOKEN")),
     )
 
 
@@ -68,8 +91,12 @@ def _seconds(timeout: object) -> float:
         return 0
 
 
-def _triple(key_id: str | None, secret: str | None, token: str | None) -> Credentials:
+def _sealed(text: str | None) -> Sealed | None:
+    return Sealed(text) if text else None
+
+
+def _triple(key_id: str | None, secret: Sealed | None, token: Sealed | None) -> Credentials:
     if not key_id or not secret:
         message = "The function has no credentials: neither in its context nor in ALIBABA_CLOUD_ACCESS_KEY_ID/_SECRET."
         raise SettingsError(message, cure="Give the function a role (s.yaml, role) and deploy again.")
-    return Credentials(key_id, Sealed(secret), Sealed(token) if token else None)
+    return Credentials(key_id, secret, token)

@@ -6,6 +6,7 @@ hand, and raises exceptions that carry the whole request.
 
 from __future__ import annotations
 
+import http.client
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -250,3 +251,5 @@ def make_safe(clock: Clock) -> None:
         logger.handlers = [logging.NullHandler()]
         logger.propagate = False  # a descendant whose level somebody lowered ends here too
         logger.setLevel(logging.CRITICAL + 1)
+    # The standard library's own debug level prints every request, head and body.
+    http.client.HTTPConnection.debuglevel = 0
