@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import islice, pairwise
@@ -73,7 +74,7 @@ def test_a_timer_fires_when_time_passes_over_its_instants_once_for_each(world: W
     world.clock.shift(3 * 86_400)
     times = [at(invocation.event["triggerTime"].rstrip("Z")) for invocation in world.settle()]
     assert len(times) == 3
-    assert all((time.hour, time.minute, time.second) == (18, 0, 0) for time in times)
+    assert all((each.hour, each.minute, each.second) == (18, 0, 0) for each in times)
     assert [later - earlier for earlier, later in pairwise(times)] == [timedelta(days=1)] * 2
 
 
@@ -87,6 +88,23 @@ def test_a_timer_is_no_work_to_wait_for(world: World) -> None:
 def test_waiting_that_is_skipped_fires_it_too(world: World) -> None:
     world.timers.deploy(FUNCTION, "daily", timer())
     world.timeline.after(86_400, lambda: None)
+    assert len(world.settle()) == 1
+
+
+def test_what_another_thread_finds_due_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.timers.deploy(FUNCTION, "daily", timer())
+    found, passed = threading.Event(), world.timers._pass
+
+    def slowly(now: datetime) -> Any:  # noqa: ANN401 - as it comes
+        due = passed(now)
+        found.set()
+        time.sleep(0.1)
+        return due
+
+    monkeypatch.setattr(world.timers, "_pass", slowly)
+    tomorrow = world.clock.now() + timedelta(days=1)
+    threading.Thread(target=world.timers.enter, args=(tomorrow,)).start()
+    assert found.wait(30)
     assert len(world.settle()) == 1
 
 

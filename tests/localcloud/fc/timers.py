@@ -71,9 +71,14 @@ class Timers:
         return self._fire(timer, self._clock.now())
 
     def enter(self, until: datetime) -> None:
-        """Enter into the timeline whatever is due until then, each at its own instant, for time to be let pass."""
-        for timer, instant in self._pass(until):
-            self._connections.timeline.at(instant, partial(self._fire, timer, instant))
+        """Enter into the timeline whatever is due until then, each at its own instant, for time to be let pass.
+
+        Time stands meanwhile: what was taken from the timers and is not in the timeline yet is still to come.
+        """
+        timeline = self._connections.timeline
+        with timeline.busy():
+            for timer, instant in self._pass(until):
+                timeline.at(instant, partial(self._fire, timer, instant))
 
     def stop(self) -> None:
         """Fire nothing more."""
