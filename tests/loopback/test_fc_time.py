@@ -46,7 +46,7 @@ CLOCKS = """
 BUSY_FOR_A_WHILE = """
     def handler(event, context):
         began = time.monotonic()
-        while time.monotonic() - began < 0.5:
+        while time.monotonic() - began < 0.2:
             pass
     """
 
@@ -127,7 +127,7 @@ def test_a_thread_that_works_keeps_time_from_jumping(workshop: Workshop) -> None
             sleeper = threading.Thread(target=time.sleep, args=(3600,))
             sleeper.start()
             began, real, rounds = time.time(), time.monotonic(), 0
-            while time.monotonic() - real < 0.5:
+            while time.monotonic() - real < 0.2:
                 rounds += 1
             worked = time.time() - began
             sleeper.join()
@@ -147,7 +147,7 @@ def test_an_instance_at_work_keeps_the_others_asleep(workshop: Workshop) -> None
         def handler(event, context):
             began, real = time.time(), time.monotonic()
             (SIGNALS / "working").touch()
-            while time.monotonic() - real < 0.5:
+            while time.monotonic() - real < 0.2:
                 pass
             return time.time() - began
         """,
@@ -162,9 +162,9 @@ def test_an_instance_at_work_keeps_the_others_asleep(workshop: Workshop) -> None
 
 
 def test_a_call_that_is_answered_late_keeps_time_from_jumping(workshop: Workshop) -> None:
-    """Another thread sleeps meanwhile; each call takes half a real second, and must seem to take little more."""
+    """Another thread sleeps meanwhile; each call takes a fifth of a real second, and must seem to take little more."""
     workshop.cloud.fc.add_role("reader", ALLOW)
-    workshop.cloud.faults.arm(Fault("ListSecrets", "latency", seconds=0.5, count=3))
+    workshop.cloud.faults.arm(Fault("ListSecrets", "latency", seconds=0.2, count=3))
     workshop.require("alibabacloud-kms20160120")
     target = workshop.deploy(
         """
@@ -194,7 +194,7 @@ def test_a_call_that_is_answered_late_keeps_time_from_jumping(workshop: Workshop
         environment={"PYTHONPATH": "/code/python"},
     )
     took, all_in_all = workshop.answer(target, workshop.cloud.endpoint.encode())
-    assert took[-1] >= 1.5
+    assert took[-1] >= 0.6
     assert took[-1] < BOUND
     assert all_in_all >= 3600
     assert workshop.cloud.calls.count("ListSecrets", fault="latency", status=200) == 3

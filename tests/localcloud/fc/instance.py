@@ -279,10 +279,14 @@ class Instance:
             self._hear_answer(number, (facts["failed"], payload))
 
     def _hear_answer(self, number: int, answer: tuple[bool, bytes]) -> None:
-        """Take an answer to the request being served; any other comes too late, or from a forked child."""
+        """Take an answer to the request being served; any other is from a forked child, or to a request long over."""
         request = self._request
-        if request is not None and request.number == number and request.answer is None and request.terminated is None:
+        if request is None or request.number != number or request.answer is not None:
+            return
+        if request.terminated is None:
             request.answer = answer
+        else:  # too late; but it has nothing left to clean up
+            self.kill()
 
     def _send(self, facts: Mapping[str, Any], payload: bytes = b"") -> None:
         """Send a frame; one who is gone need not be told."""
