@@ -29,7 +29,7 @@ from shared.model import Origin, ResetRequest
 
 BATCH = "Requests"  # a workflow's batch: {"Requests": [request, ...]}
 MOST_SHOWN = 8  # keys, rules or passwords that the errors about one part name
-MOST_IN_MESSAGE = 1_000  # things that one message may ask for; 64 KB, the longest, hold some hundred requests
+MOST_IN_MESSAGE = 1_000  # things that one message may ask for; the 64 KB of a queue's have room for thirty thousand
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import pytest
 
 from shared.errors import (
     DirectoryDenied,
-    MalformedEvent,
     PasswordInEvent,
     ResetNotAllowed,
     RotationInProgress,
@@ -269,8 +268,3 @@ def test_a_password_in_an_event_is_refused_and_never_echoed(
     out, err = capfd.readouterr()
     assert "Marker" not in str(raised.value) + out + err
     assert deployed.actions() == []
-
-
-def test_another_directorys_user_is_refused(deployed: Deployment) -> None:
-    with pytest.raises(MalformedEvent, match="DirectoryId"):
-        deployed.invoke({"UserName": "alice", "DirectoryId": "d-other"})
