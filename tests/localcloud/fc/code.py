@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -78,14 +79,39 @@ def _ignored(source: Path) -> pathspec.GitIgnoreSpec:
     return pathspec.GitIgnoreSpec.from_lines([*lines, ".fcignore", "__pycache__/"])
 
 
-def _required(requirements: Path) -> list[metadata.Distribution]:
+@dataclass(frozen=True)
+class _Installed:
+    """A distribution of the environment that runs the cloud."""
+
+    version: str
+    folder: Path  # site-packages
+    files: tuple[metadata.PackagePath, ...]
+
+    @classmethod
+    def of(cls, distribution: metadata.Distribution) -> _Installed:
+        """Read what a distribution says of itself."""
+        return cls(distribution.version, Path(str(distribution.locate_file(""))), tuple(distribution.files or ()))
+
+    @property
+    def names(self) -> set[str]:
+        """The names in site-packages under which it brought something."""
+        return {file.parts[0] for file in self.files} - _BUILT_IN_ENVIRONMENT
+
+
+@cache
+def _installed(name: str) -> _Installed:
+    """Return a distribution. It is asked for at each deployment, and takes long to read."""
+    return _Installed.of(metadata.distribution(name))
+
+
+def _required(requirements: Path) -> list[_Installed]:
     """Return the installed distributions that requirements.txt asks for, in just these versions."""
     wanted = [each for each in _requirements(requirements) if each.marker is None or each.marker.evaluate()]
-    found: list[metadata.Distribution] = []
+    found: list[_Installed] = []
     problems: list[str] = []
     for requirement in wanted:
         try:
-            distribution = metadata.distribution(requirement.name)
+            distribution = _installed(requirement.name)
         except metadata.PackageNotFoundError:
             problems.append(f"{requirement.name} is not installed")
             continue
@@ -110,35 +136,25 @@ def _requirements(requirements: Path) -> Iterator[Requirement]:
                 raise FunctionRefusedError(msg) from None
 
 
-def _link(distributions: list[metadata.Distribution], packages: Path) -> None:
+def _link(distributions: list[_Installed], packages: Path) -> None:
     """Link what the distributions brought; file by file where a folder also holds what others brought."""
     packages.mkdir()
     shared = _shared_folders()
-    for distribution in distributions:
-        for name in _top_level(distribution) - shared:
-            (packages / name).symlink_to(str(distribution.locate_file(name)))
-        for file in _files(distribution.name):
+    for each in distributions:
+        for name in each.names - shared:
+            (packages / name).symlink_to(each.folder / name)
+        for file in each.files:
             if file.parts[0] in shared:
                 link = packages / file
                 link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(str(distribution.locate_file(file)))
+                link.symlink_to(each.folder / file)
 
 
 @lru_cache(maxsize=1)
 def _shared_folders() -> frozenset[str]:
     """Return the names in site-packages that several distributions have put files into."""
-    owners = Counter(name for each in metadata.distributions() for name in _top_level(each))
+    owners = Counter(name for each in metadata.distributions() for name in _Installed.of(each).names)
     return frozenset(name for name, count in owners.items() if count > 1)
-
-
-@cache
-def _files(name: str) -> tuple[metadata.PackagePath, ...]:
-    """Return what a distribution brought. It is asked for each deployment, and its record is long."""
-    return tuple(metadata.distribution(name).files or [])
-
-
-def _top_level(distribution: metadata.Distribution) -> set[str]:
-    return {file.parts[0] for file in _files(distribution.name)} - _BUILT_IN_ENVIRONMENT
 
 
 def _compile(folder: Path) -> None:
