@@ -96,6 +96,16 @@ def test_whatever_is_signed_cannot_be_changed(changed: HttpRequest) -> None:
     assert refusal(changed) == (400, "SignatureDoesNotMatch")
 
 
+def test_the_name_of_a_parameter_cannot_swallow_another() -> None:
+    hidden = "SecretName%3Dteam%252Falice%26VersionId=r1&VersionStages=%5B%22ACSCurrent%22%2C%22X+Y%22%5D"
+    assert refusal(vector(query=hidden)) == (400, "SignatureDoesNotMatch")
+
+
+@pytest.mark.parametrize("blank", ["\xa0", "\x85", "\x1c"])
+def test_a_blank_that_is_none_in_http_is_part_of_a_headers_value(blank: str) -> None:
+    assert refusal(vector(x_acs_action=f"PutSecretValue{blank}")) == (400, "SignatureDoesNotMatch")
+
+
 def test_a_body_that_does_not_match_its_own_hash_is_refused_even_if_the_rest_is_signed() -> None:
     request = vector(x_acs_content_sha256="0" * 64)
     names = SIGNED.split(";")
@@ -234,6 +244,16 @@ def test_a_legacy_request_changed_on_the_way_is_refused_without_quoting_it(cloud
     reply = clients.send(cloud, f"/?{query}&SecretName=other")
     assert (reply.status, reply.code) == (400, "SignatureDoesNotMatch")
     assert "Marker1" not in reply.body["Message"]
+
+
+def test_a_legacy_request_is_about_its_parameters_whatever_its_headers_say(cloud: LocalCloud) -> None:
+    clients.create_secret(clients.kms(cloud))
+    params = legacy_params(cloud.admin, Action="DescribeSecret", Version="2016-01-20", SecretName="s")
+    query = legacy_query(cloud.admin.access_key_secret, "POST", params, {})
+    forged = {"x-acs-action": "DeleteSecret", "x-acs-version": "2021-05-15"}
+    reply = clients.send(cloud, f"/?{query}", headers=forged)
+    assert (reply.status, reply.body["SecretName"]) == (200, "s")
+    assert cloud.kms.secret_names() == ["s"]
 
 
 def test_a_legacy_nonce_is_good_once(cloud: LocalCloud) -> None:

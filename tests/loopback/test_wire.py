@@ -25,9 +25,12 @@ def refusal(asked: HttpRequest) -> tuple[int, str]:
     return caught.value.status, caught.value.code
 
 
-def test_action_and_version_come_from_headers() -> None:
-    asked = request(x_acs_action="PutSecretValue", x_acs_version="2016-01-20")
+def test_action_and_version_come_from_headers_where_headers_are_signed() -> None:
+    headers = {"x_acs_action": "PutSecretValue", "x_acs_version": "2016-01-20"}
+    asked = request("Action=Other&Version=1", authorization="ACS3-HMAC-SHA256 ...", **headers)
     assert (asked.action, asked.version) == ("PutSecretValue", "2016-01-20")
+    unsigned = request("Action=Other&Version=1", **headers)
+    assert (unsigned.action, unsigned.version) == ("Other", "1")
 
 
 def test_action_and_version_come_from_query_or_form() -> None:

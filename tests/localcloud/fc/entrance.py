@@ -50,7 +50,11 @@ class Entrance:
         except ClientDisconnect:
             return  # half a request is none
         route, names = self._recognised(exchange)
-        record = self._noted(exchange, route, names)
+        try:
+            record = self._noted(exchange, route, names)
+        except ApiError as refusal:  # its query is no text
+            await exchange.answer(self.api.refused(refusal, wire.new_request_id(), {}))
+            return
         try:
             work = self._admitted(exchange, record, route, names)
         except ApiError as refusal:

@@ -28,10 +28,7 @@ class Exchange:
     async def open(scope: Scope, receive: Receive, send: Send) -> Exchange:
         """Read a request to its end."""
         body = await Request(scope, receive).body()
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        query = scope["query_string"].decode("latin-1")
-        path = scope["raw_path"].decode("latin-1")
-        return Exchange(HttpRequest(scope["method"], path, query, headers, body), scope, receive, send)
+        return Exchange(request_of(scope, body), scope, receive, send)
 
     async def answer(self, answer: Answer) -> None:
         """Send a whole answer."""
@@ -63,3 +60,10 @@ class Exchange:
         named = {"content-type": answer.content_type, "content-length": str(len(answer.body)), **answer.headers}
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
         await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
+
+
+def request_of(scope: Scope, body: bytes) -> HttpRequest:
+    """Return a request as all of the cloud reads it; of a header that came twice, the last counts."""
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    query, path = scope["query_string"].decode("latin-1"), scope["raw_path"].decode("latin-1")
+    return HttpRequest(scope["method"], path, query, headers, body)

@@ -22,6 +22,7 @@ from tests.localcloud.ram.service import Key
 
 _ALGORITHM = "ACS3-HMAC-SHA256"
 _AUTHORIZATION = re.compile(rf"{_ALGORITHM} Credential=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{{64}})")
+_BLANKS = " \t"  # of HTTP; anything else that Unicode calls a blank is part of the value
 _KMS_VERSION = "2016-01-20"
 
 
@@ -110,8 +111,8 @@ def acs3_string_to_sign(request: HttpRequest, signed: Iterable[str]) -> str:
         (
             request.method,
             request.path,
-            "&".join(f"{name}={_encoded(value)}" for name, value in sorted(request.query)),
-            "".join(f"{name}:{request.headers.get(name, '').strip()}\n" for name in names),
+            "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(request.query)),
+            "".join(f"{name}:{request.headers.get(name, '').strip(_BLANKS)}\n" for name in names),
             ";".join(names),
             hashlib.sha256(request.body).hexdigest(),
         )
