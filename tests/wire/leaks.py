@@ -60,7 +60,11 @@ ENCODINGS: dict[str, Encode] = {
     "base64, at each alignment": lambda secret: _base64(secret.encode()),
     "base64url, at each alignment": lambda secret: _base64url(secret.encode()),
     "hexadecimal": lambda secret: [secret.encode().hex(), secret.encode().hex().upper()],
-    "UTF-16": lambda secret: ["\0".join(secret), secret.encode("utf-16-le").hex(), *_base64(secret.encode("utf-16-le"))],
+    "UTF-16": lambda secret: [
+        "\0".join(secret),
+        secret.encode("utf-16-le").hex(),
+        *_base64(secret.encode("utf-16-le")),
+    ],
 }
 # What may have been done to it before.
 SHAPES: dict[str, Callable[[str], str]] = {
