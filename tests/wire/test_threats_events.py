@@ -118,7 +118,7 @@ def test_a_rotation_since_long_ago_is_satisfied_by_any(attacked: Attacked, ends:
 
 @threat(
     "Another time",
-    tried="`RotatedSince` before the year 1, or as a number, `NaN` or `Infinity`",
+    tried="`RotatedSince` before the year 1, or as a number; `NaN` or `Infinity` anywhere",
     ends="malformed-event",
 )
 def test_a_rotation_since_no_time_at_all_is_refused(attacked: Attacked, ends: str) -> None:
@@ -126,6 +126,8 @@ def test_a_rotation_since_no_time_at_all_is_refused(attacked: Attacked, ends: st
         assert attacked.ends({**ALICE, "RotatedSince": moment}) == ends
     for number in ("NaN", "Infinity", "-Infinity", "1e999"):
         assert attacked.ends(b'{"UserName": "alice", "RotatedSince": %s}' % number.encode()) == ends
+        alert = json.dumps(attacked.alert(UserName="alice", Score="?")).replace('"?"', number)
+        assert attacked.ends(alert.encode()) == ends
 
 
 def in_json(value: object) -> object:

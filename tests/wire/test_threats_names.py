@@ -63,7 +63,7 @@ def test_a_user_who_bears_such_a_name_is_left_alone(attacked: Attacked, ends: st
 )
 def test_a_protected_user_is_protected_however_it_is_named(attacked: Attacked, ends: str) -> None:
     by_id = {"UserId": attacked.deployed.user_ids["root-admin"]}
-    for user in ({"UserName": "ROOT-ADMIN"}, {"UserName": "Root-Admin"}, {"UserName": "KELVIN"}, by_id):
+    for user in ({"UserName": "ROOT-ADMIN"}, {"UserName": "root-boss"}, {"UserName": "KELVIN"}, by_id):
         assert attacked.ends(user) == ends
         assert attacked.ends({**user, "Force": True, "Reason": "alert", "GenerateRandomPassword": False}) == ends
         assert attacked.ends(attacked.alert(**user)) == ends

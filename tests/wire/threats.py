@@ -18,7 +18,7 @@ from tests.deployment import Deployment
 from tests.localcloud.server import LocalCloud
 
 FIRST = "First-Pass-01!x"
-USERS = ("alice", "root-admin", "kelvin")
+USERS = ("alice", "root-admin", "ROOT-Boss", "kelvin")
 PROTECTED = "root-*,Kelvin*"
 LOOKUPS = {"ListUsers", "GetUser"}
 
@@ -52,7 +52,7 @@ def threat(name: str, *, tried: str, ends: str) -> Callable[[Test], Test]:
 
 
 class Attacked:
-    """The deployed rotator, three users, two of them protected; and an eye on all that comes of an event."""
+    """The deployed rotator, users of whom all but alice are protected; and an eye on all that comes of an event."""
 
     def __init__(self, cloud: LocalCloud, **settings: str) -> None:
         self.deployed = Deployment(cloud, PROTECTED_USERS=PROTECTED, **settings)
