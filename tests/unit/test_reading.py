@@ -10,16 +10,17 @@ import pytest
 
 from shared import events
 from shared.alerts import Rules
-from shared.envelopes import DEEPEST
-from shared.errors import EventError, MalformedEvent
+from shared.envelopes import DEEPEST, Context
+from shared.errors import EventError, MalformedEvent, UnsupportedEvent
 from shared.events import Parsed
 from shared.model import DirectoryId
-from shared.reading import MOST_SHOWN
+from shared.reading import MOST_SHOWN, at_most
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = Rules.load((ROOT / "functions/reset_password/rules.json").read_bytes())
 RECEIVED = datetime(2026, 2, 1, 12, tzinfo=timezone.utc)
 ALICE = {"UserName": "alice"}
+ALWAYS_ALICE = Rules.load(b'{"Rules": [{"Name": "any", "When": "@", "UserName": "\'alice\'"}]}')
 NOTHING_KNOWN = "In the event: no request, and no alert that a rule knows; it has "
 
 
@@ -60,10 +61,14 @@ def test_a_password_in_one_message_of_an_envelope_hides_no_other() -> None:
 
 def test_an_alert_that_nothing_is_wrapped_around_has_the_time_and_the_source_that_it_states() -> None:
     alarm = json.loads((ROOT / "events/cloudmonitor-alert.json").read_bytes())
-    (request,) = parse(
-        alarm, Rules.load(b'{"Rules": [{"Name": "any", "When": "@", "UserName": "\'alice\'"}]}')
-    ).requests
+    (request,) = parse(alarm, ALWAYS_ALICE).requests
     assert (request.since < RECEIVED, request.origins[0].source) == (True, alarm["product"])
+
+
+@pytest.mark.parametrize("data", ["DryRun, please", ["DryRun"], None, 7])
+def test_an_alert_whose_data_is_no_object_asks_for_what_its_rule_says(data: object) -> None:
+    (request,) = parse(cloud_event(data), ALWAYS_ALICE).requests
+    assert (str(request.user), request.dry_run) == ("alice", False)
 
 
 def test_a_problem_in_text_inside_a_cloud_event_says_that_it_is_inside_that_text() -> None:
@@ -122,6 +127,14 @@ def test_no_more_than_eight_keys_are_shown_and_more_are_hinted_at(keys: int, mor
     names = [f"k{number}" for number in range(keys)]
     shown = ", ".join(f"'{name}'" for name in names[:MOST_SHOWN])
     assert problem(dict.fromkeys(names, 1)).happened == f"{NOTHING_KNOWN}the keys {shown}{more}."
+
+
+def test_of_more_than_anybody_means_no_more_is_read_than_tells_that_it_is_more() -> None:
+    parts = iter(range(100))
+    findings = (UnsupportedEvent(f"part {part}") for part in parts)
+    (found,) = at_most(3, findings, Context(RECEIVED, DirectoryId("d-1")))
+    assert isinstance(found, MalformedEvent)
+    assert next(parts) == 4
 
 
 def test_no_more_than_eight_passwords_are_told_of() -> None:
