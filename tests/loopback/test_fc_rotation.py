@@ -65,19 +65,6 @@ class Rotator:
         assert outcome["Outcome"] == "rotated"
         return str(outcome["VersionId"])
 
-    def queue(self, user: str) -> None:
-        self.cloud.fc.invoke_async(TARGET, json.dumps({"UserName": user}).encode())
-
-
-@RUNTIMES
-def test_a_rotation_by_the_deployed_function_is_live_and_in_kms(skipping: LocalCloud, runtime: str) -> None:
-    rotator = Rotator(skipping, runtime)
-    rotator.seen.add_user("alice", "Old-Secret-01!")
-    assert rotator.rotated(rotator.invoke({"UserName": "alice"})) == "r1"
-    assert rotator.seen.current_signs_in("alice") == "ok"
-    assert rotator.seen.signs_in("alice", "Old-Secret-01!") == "wrong"
-    assert skipping.fc.cold_starts(TARGET) == 1
-
 
 @RUNTIMES
 def test_a_lost_answer_costs_a_lease_of_the_clouds_time_only(skipping: LocalCloud, runtime: str) -> None:
@@ -88,51 +75,6 @@ def test_a_lost_answer_costs_a_lease_of_the_clouds_time_only(skipping: LocalClou
     assert rotator.rotated(rotator.invoke({"UserName": "alice"})) == "r1"
     assert LEASE - timedelta(seconds=5) < skipping.clock.now() - began < LEASE + timedelta(seconds=BOUND)
     assert rotator.seen.current_signs_in("alice") == "ok"
-
-
-def test_a_late_reset_lands_before_the_lease_ends(skipping: LocalCloud) -> None:
-    rotator = Rotator(skipping)
-    rotator.seen.add_user("alice", "Old-Secret-01!")
-    skipping.faults.arm(Fault("ResetUserPassword", "late", seconds=20))
-    rotator.rotated(rotator.invoke({"UserName": "alice"}))
-    assert skipping.calls.count("ResetUserPassword", role="cloudsso-rotator-reset-password", applied=True) == 2
-    assert rotator.seen.current_signs_in("alice") == "ok"
-
-
-@pytest.mark.parametrize("action", ["ListUsers", "CreateSecret", "ResetUserPassword", "PutSecretValue", "TagResource"])
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_an_instance_killed_at_any_call_is_recovered_by_the_queue(
-    skipping: LocalCloud, action: str, moment: str
-) -> None:
-    rotator = Rotator(skipping)
-    rotator.seen.add_user("alice", "Old-Secret-01!")
-    killed: list[int] = []
-
-    def kill() -> None:
-        (instance,) = skipping.fc.instances(TARGET)
-        instance.kill()
-        killed.append(instance.pid)
-
-    getattr(skipping.faults, moment)(action, kill)
-    rotator.queue("alice")
-    skipping.timeline.settle(BOUND)
-    (record,) = skipping.fc.accepted(TARGET)
-    assert (record.state, record.retries, len(killed)) == ("Succeeded", 1, 1)
-    assert rotator.seen.current_signs_in("alice") == "ok"
-
-
-def test_a_storm_of_alerts_ends_with_every_live_password_in_kms(skipping: LocalCloud) -> None:
-    skipping.fc.pool.limit = 3
-    rotator = Rotator(skipping)
-    users = [f"user-{number}" for number in range(3)]
-    for user in users:
-        rotator.seen.add_user(user, "Old-Secret-01!")
-    with skipping.timeline.busy():
-        for number in range(30):
-            rotator.queue(users[number % len(users)])
-    skipping.timeline.settle(3 * BOUND)
-    assert {record.state for record in skipping.fc.accepted(TARGET)} == {"Succeeded"}
-    assert [rotator.seen.current_signs_in(user) for user in users] == ["ok"] * len(users)
 
 
 def test_the_official_sdk_invokes_it(skipping: LocalCloud) -> None:

@@ -21,7 +21,6 @@ from tests.localcloud.server import ACCOUNT_ID, FC_REGION, LocalCloud
 from tests.wire.leaks import assert_absent
 
 FIRST = "First-Pass-01!x"
-ROTATION = ("ListUsers", "ListSecretVersionIds", "CreateSecret", "ResetUserPassword", "PutSecretValue", "TagResource")
 
 
 @pytest.fixture
@@ -124,23 +123,6 @@ def test_a_timer_that_is_delivered_twice_dispatches_once(installed: Installation
 # what goes wrong
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("action", ROTATION)
-def test_a_killed_instance_is_made_up_for_by_the_queue(installed: Installation, action: str, when: str) -> None:
-    strike = installed.cloud.faults.before if when == "before" else installed.cloud.faults.after
-    armed = strike(action, installed.kill_rotators)
-    installed.send({"UserName": "alice"})
-    installed.settle()
-    assert armed.struck == 1
-    assert_recovered(installed, "alice")
-    assert len(installed.resets()) == (2 if (action, when) in KILLED_AFTER_THE_RESET else 1)
-    assert installed.cloud.fc.cold_starts(ROTATOR) == 2
-
-
-# The reset is on its way, or has happened, and its answer will reach nobody. A publication that is on its way arrives.
-KILLED_AFTER_THE_RESET = {("ResetUserPassword", "before"), ("ResetUserPassword", "after")}
-
-
 def test_an_instance_that_is_killed_again_and_again_leaves_its_request_to_the_dead_letters(
     installed: Installation,
 ) -> None:
@@ -232,6 +214,7 @@ def test_a_storm_of_alerts_ends_with_exactly_the_rotations_that_are_needed(insta
     users = ["alice", "bob", "carol", "dave", "erin"]
     for name in users[1:]:
         installed.add_user(name, FIRST)
+    installed.cloud.fc.pool.limit = 8  # one more is refused with 429, and tried again
     storm = [alert(users[number % 5], number % 150, 1 + number % 60, installed) for number in range(200)]
     random.Random(7).shuffle(storm)  # noqa: S311 - the order of a test, not a secret
     with installed.cloud.timeline.busy():
@@ -245,7 +228,7 @@ def test_a_storm_of_alerts_ends_with_exactly_the_rotations_that_are_needed(insta
     assert_recovered(installed, *users)
     told = Counter(outcomes(installed))
     assert all(told[name, "rotated"] == 1 for name in users)
-    assert 1 < installed.cloud.fc.cold_starts(ROTATOR) <= 100
+    assert 1 < installed.cloud.fc.cold_starts(ROTATOR) <= 8
 
 
 def test_two_instances_that_rotate_one_user_at_once_agree(installed: Installation) -> None:

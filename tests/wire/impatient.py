@@ -1,0 +1,32 @@
+"""The repository's own code and manifest, with one change: a call is waited for a second or less, and not ten.
+
+The time-outs of sockets take real time on the loopback cloud, and a call that is never answered is tried several times.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.installation import ROOT
+
+PATIENCE = "READ_TIMEOUT = timedelta(seconds=10)"
+_DEPLOYED = ("functions", "shared", "requirements.txt", ".fcignore")
+
+
+def manifest(folder: Path, seconds: float = 1) -> Path:
+    """Copy what is deployed into a folder, change the time-out, and return the manifest of that."""
+    for name in _DEPLOYED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    _replace(folder / "shared" / "openapi.py", PATIENCE, f"READ_TIMEOUT = timedelta(seconds={seconds})")
+    path = folder / "s.yaml"
+    shutil.copy(ROOT / "s.yaml", path)
+    _replace(path, "code: ./", f"code: {folder}")
+    return path
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text, f"{file.name} has no {old!r}"
+    file.write_text(text.replace(old, new), encoding="utf-8")

@@ -1,0 +1,269 @@
+"""A soak: hours of work on what is deployed, with faults and kills at random, and a look at what it leaves behind.
+
+A seed decides what is sent, struck and killed, and when. How threads and processes interleave is left to the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.installation import PREFIX, ROTATOR, SCAN, Installation
+from tests.localcloud.fc.deploy import spec
+from tests.localcloud.fc.processes import PROC
+from tests.localcloud.gateway.faults import Armed, Fault
+from tests.localcloud.server import LocalCloud
+from tests.wire.matrix_cells import ALWAYS, PASSING, UNANSWERED
+
+FIRST = "First-Pass-01!x"
+LONGEST_SETTLING = 900.0  # real seconds
+STRUCK = (
+    "ListUsers",
+    "ListSecretVersionIds",
+    "CreateSecret",
+    "PutSecretValue",
+    "ResetUserPassword",
+    "TagResource",
+    "ListSecrets",
+    "InvokeFunction",
+)
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much happens within one stretch of time."""
+
+    seconds: int = 600
+    events: int = 400
+    faults: int = 45
+    kills: int = 8
+    scans: int = 2
+    denials: int = 1  # a user whose resets are refused for good, until the stretch is over
+
+
+@dataclass(frozen=True)
+class Size:
+    """What it happens to, and how often."""
+
+    users: int = 36
+    instances: int = 8  # at most; more events than that at once are refused with 429, and tried again
+    stretches: int = 6
+    load: Load = field(default_factory=Load)
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a process holds, seen from outside."""
+
+    descriptors: int
+    threads: int
+    megabytes: float
+
+    @staticmethod
+    def of(pid: int) -> Footprint:
+        """Look at a process."""
+        status = (PROC / str(pid) / "status").read_text(encoding="ascii").splitlines()
+        facts = dict(line.split(":", 1) for line in status if ":" in line)
+        return Footprint(
+            descriptors=len(list((PROC / str(pid) / "fd").iterdir())),
+            threads=int(facts["Threads"]),
+            megabytes=round(int(facts["VmRSS"].split()[0]) / 1024, 1),
+        )
+
+
+class Soak:
+    """One installation under load; `stretch` may be repeated."""
+
+    def __init__(self, cloud: LocalCloud, manifest: Path, elsewhere: str, size: Size, seed: int) -> None:
+        cloud.random.seed(seed)
+        self.installed = Installation(cloud, manifest=manifest, ONBOARD="all", PROTECTED_USERS="root-*")
+        self.cloud = cloud
+        self._limit = size.instances
+        self.end_instances()
+        self.sent: Counter[str] = Counter()
+        self.asked: dict[str, datetime] = {}  # since when each user's password must have been rotated
+        self.killed = 0
+        self._random = random.Random(seed)  # noqa: S311 - what happens in a test, not a secret
+        self._elsewhere = elsewhere
+        self._armed: list[Armed] = []
+        self._killing = threading.Lock()
+        self._users = [f"user-{number:02}" for number in range(size.users)]
+        for user in self._users:
+            self.installed.add_user(user, FIRST)
+        self.installed.add_user("root-admin", FIRST)
+        self.alone = Footprint.of(os.getpid())  # the cloud's process, without any instance
+        self.installed.invoke(ROTATOR, {"UserName": "root-admin"})  # the survivor's cold start
+        (self.survivor,) = cloud.fc.instances(ROTATOR)
+
+    def end_instances(self) -> None:
+        """Deploy both functions anew, which ends every instance."""
+        rotator, scan = (spec(function) for function in self.installed.manifest.functions)
+        self.cloud.fc.deploy(replace(rotator, reserved_concurrency=self._limit))
+        self.cloud.fc.deploy(scan)
+
+    def stretch(self, load: Load) -> None:
+        """Let events, faults and kills happen at random within so many seconds, and what follows from them."""
+        denied = self._random.sample(self._users, load.denials)
+        with self.cloud.timeline.busy():
+            for count, do in (
+                (load.events, self._event),
+                (load.faults, self._fault),
+                (load.kills, self._kill),
+                (load.scans, self._scan),
+            ):
+                for _ in range(count):
+                    self._some_time(load.seconds, do)
+            for user in denied:
+                self._deny(user)
+        self.installed.settle(LONGEST_SETTLING)
+        self.cloud.faults.clear()
+        self.cloud.clock.shift(100)  # no lease of one stretch reaches into the next
+
+    # what happens
+
+    def _some_time(self, seconds: int, do: Callable[[random.Random], object]) -> None:
+        """Let something happen within so many seconds; all that is random about it is drawn here, in order."""
+        drawn = random.Random(self._random.random())  # noqa: S311 - as above
+        self.cloud.timeline.after(drawn.uniform(0, seconds), lambda: do(drawn))
+
+    def _event(self, drawn: random.Random) -> None:
+        user = drawn.choice(self._users)
+        since = self.cloud.clock.now() - timedelta(seconds=drawn.choice((0, 0, 30, 300)))
+        way, send = drawn.choice(self._ways())
+        send(user, since, drawn)
+        self.sent[way] += 1
+        self.asked[user] = max(since, self.asked.get(user, since))
+
+    def _ways(self) -> list[tuple[str, Callable[[str, datetime, random.Random], object]]]:
+        return [("queue", self._by_queue), ("event bus", self._by_alert), ("asynchronous", self._asynchronously)]
+
+    def _by_queue(self, user: str, since: datetime, drawn: random.Random) -> None:
+        self.installed.send(_request(user, since, drawn))
+
+    def _by_alert(self, user: str, since: datetime, drawn: random.Random) -> None:
+        event: dict[str, Any] = self.installed.sample("security-alert.json")
+        number = f"alert-{drawn.getrandbits(64):x}"
+        self.installed.alert({**event, "id": number, "time": _stamp(since), "data": {"UserName": user}})
+
+    def _asynchronously(self, user: str, since: datetime, drawn: random.Random) -> None:
+        payload = json.dumps(_request(user, since, drawn)).encode()
+        self.cloud.fc.invoke_async(ROTATOR, payload)
+
+    def _fault(self, drawn: random.Random) -> None:
+        fields: dict[str, Any] = dict(drawn.choice([*PASSING.values(), *UNANSWERED.values()]))
+        if fields["kind"] == "redirect":
+            fields["location"] = self._elsewhere
+        fault = Fault(drawn.choice(STRUCK), nth=drawn.randint(1, 4), **fields)
+        self._armed.append(self.cloud.faults.arm(fault))
+
+    def _deny(self, user: str) -> None:
+        where = {"UserId": self.installed.user_ids[user]}
+        fault = Fault("ResetUserPassword", "error", status=403, code="NoPermission", count=ALWAYS, where=where)
+        self._armed.append(self.cloud.faults.arm(fault))
+
+    def _kill(self, drawn: random.Random) -> None:
+        """Kill one instance, at the first call of some action at which there is one to kill."""
+        due = [drawn]
+        when = drawn.choice((self.cloud.faults.before, self.cloud.faults.after))
+        when(drawn.choice(STRUCK), lambda: self._kill_one(due), nth=drawn.randint(1, 3), count=ALWAYS)
+
+    def _kill_one(self, due: list[random.Random]) -> None:
+        """Kill an instance at work, of whichever function; never the survivor."""
+        at_work = [each for each in self.cloud.fc.instances() if each.at_work and each is not self.survivor]
+        with self._killing:
+            if at_work and due:
+                due.pop().choice(at_work).kill()
+                self.killed += 1
+
+    def _scan(self, drawn: random.Random) -> None:
+        for user in drawn.sample(self._users, 4):
+            with contextlib.suppress(Exception):  # an administrator's call may be struck too, or there is no secret yet
+                self.installed.age_secret(user, days=100)
+        self.installed.scan()
+        self.sent["timer"] += 1
+
+    # what it left behind
+
+    @property
+    def struck(self) -> Counter[str]:
+        """How many calls were struck, by kind of fault."""
+        return Counter({kind: self.cloud.calls.count(fault=kind) for kind in _kinds(self._armed)})
+
+    def lost(self) -> list[str]:
+        """Return what neither succeeded nor is a dead letter."""
+        stream = self.cloud.eventbridge.ends.of(f"{ROTATOR.function}/requests")
+        messages = Counter(ended.end for ended in stream for _ in ended.events)
+        tasks = Counter(task.state for task in self.cloud.fc.accepted(ROTATOR))
+        scans = Counter(task.state for task in self.cloud.fc.accepted(SCAN))
+        held = {
+            "messages": messages["delivered"] + messages["dead-lettered"] == self.sent["queue"],
+            "asynchronous invocations": tasks["Succeeded"] + tasks["Failed"] == tasks.total(),
+            "alerts and asynchronous requests": tasks.total() >= self.sent["event bus"] + self.sent["asynchronous"],
+            "scans": scans["Succeeded"] + scans["Failed"] == self.sent["timer"],
+            "dead letters": len(self.installed.dead_letters()) == messages["dead-lettered"] + tasks["Failed"],
+            "failed scans": len(self.installed.dead_letters("failed-scans")) == scans["Failed"],
+        }
+        return [what for what, holds in held.items() if not holds]
+
+    def mend(self) -> int:
+        """Feed back what failed; return how many users' rotations had failed so often that they had to be forced."""
+        self.installed.redrive()
+        told = len(list(self.installed.audit()))
+        self.installed.settle(LONGEST_SETTLING)
+        last = {line["User"]: line for line in list(self.installed.audit())[told:]}
+        exhausted = sorted(user for user, line in last.items() if line.get("Error") == "too-many-attempts")
+        letters = self.cloud.smq.queue(f"{PREFIX}-dead-letters")
+        for receipt in letters.receive(limit=10_000):
+            letters.delete(receipt.handle)
+        for user in exhausted:
+            self.installed.send({"UserName": user, "Force": True})
+        self.installed.settle(LONGEST_SETTLING)
+        return len(exhausted)
+
+    def wrong(self) -> list[str]:
+        """Return of whom it is not true that they sign in with what KMS has, rotated since every request."""
+        found = []
+        for user in self.asked:
+            resets = self.cloud.cloudsso.resets(self.installed.user_ids[user])
+            held = {
+                "KMS has another password": self.installed.current_signs_in(user) == "ok",
+                "the first password is still live": self.installed.signs_in(user, FIRST) == "wrong",
+                "not rotated since the latest request": resets[-1] >= self.asked[user],
+            }
+            found += [f"{user}: {what}" for what, holds in held.items() if not holds]
+        return found
+
+    def footprint(self) -> Footprint:
+        """Return what the survivor holds."""
+        return Footprint.of(self.survivor.pid)
+
+    def left(self, seconds: float = 10) -> Footprint:
+        """End every instance, and return what the cloud's process still holds then, once connections are closed."""
+        self.end_instances()
+        give_up = time.monotonic() + seconds
+        while (left := Footprint.of(os.getpid())).descriptors > self.alone.descriptors and time.monotonic() < give_up:
+            time.sleep(0.05)
+        return left
+
+
+def _request(user: str, since: datetime, drawn: random.Random) -> dict[str, object]:
+    request: dict[str, object] = {"UserName": user, "RotatedSince": _stamp(since)}
+    return {**request, "GenerateRandomPassword": False} if drawn.random() < 0.5 else request
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _kinds(armed: list[Armed]) -> list[str]:
+    return sorted({one.fault.kind for one in armed if one.fault is not None})
