@@ -36,6 +36,14 @@ NOTHING_SENT, INTERRUPTED = 2, 130
 def main(arguments: Sequence[str], environ: Mapping[str, str], console: Console, pace: Pace = POLITE) -> int:
     """Run, or say what a run would do; return the exit status."""
     options = _options(arguments)
+    try:
+        return _dispatch(options, environ, console, pace)
+    except KeyboardInterrupt:
+        console.print("Interrupted.")
+        return INTERRUPTED
+
+
+def _dispatch(options: argparse.Namespace, environ: Mapping[str, str], console: Console, pace: Pace) -> int:
     if options.loopback:
         with stage() as rehearsal:
             return _run(rehearsal.bench(), console, options.report)
@@ -68,9 +76,6 @@ def _run(bench: Bench, console: Console, file: Path | None) -> int:
         with console.status("Looking for what an earlier run has left") as status:
             bench.clean_up_after_others()
             found = try_everything(bench, lambda result: status.update(f"{result.service}: {escape(result.tried)}"))
-    except KeyboardInterrupt:
-        console.print("Interrupted.")
-        return INTERRUPTED
     except ConformanceError as problem:
         console.print(f"It could not begin: {escape(str(problem))}")
         return 1

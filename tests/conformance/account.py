@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_PREFIX = re.compile(
-    r"[a-z][a-z0-9-]{6,30}-"
-)  # a name of users, secrets and functions alike; long enough to be nobody's
+# A name of users, secrets and functions alike; and nobody calls what is needed like that.
+_PREFIX = re.compile(r"(?=.{1,32}$)([a-z][a-z0-9-]*-)?conformance-([a-z0-9-]*-)?")
 
 _NEEDED = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "the key of a role that may do what the plan lists",
@@ -89,7 +88,10 @@ def _ill_formed(given: Mapping[str, str]) -> list[str]:
     prefix, function = given.get("CONFORMANCE_PREFIX", ""), given.get("CONFORMANCE_FUNCTION")
     problems = []
     if prefix and not _PREFIX.fullmatch(prefix):
-        problems.append("CONFORMANCE_PREFIX is 8 to 32 lower-case letters, digits and hyphens, and ends in a hyphen")
+        problems.append(
+            "CONFORMANCE_PREFIX is lower-case letters, digits and hyphens, at most 32, has the word conformance, and "
+            "ends in a hyphen: whatever has such a name may be deleted"
+        )
     if function and not function.startswith(prefix):
         problems.append("CONFORMANCE_FUNCTION does not begin with CONFORMANCE_PREFIX")
     if "CONFORMANCE_ALLOW_SSO" in given and not _allows_sso(given):

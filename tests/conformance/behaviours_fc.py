@@ -34,7 +34,7 @@ def asynchronous_calls(bench: Bench) -> None:
     task_id = bench.function.new_id()
     answer = bench.function.queue(task_id)
     expect((answer.status_code, answer.body.read()) == (202, b""), f"status {answer.status_code}")
-    ended = bench.eventually(lambda: bench.function.task(task_id).status == "Succeeded")
+    ended = bench.eventually(lambda: bench.function.state(task_id) == "Succeeded")
     expect(ended, "the task has not succeeded")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets as randomness
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,6 +9,7 @@ from tests.conformance.account import Account
 from tests.conformance.functions import Function
 from tests.conformance.gate import Clients, Gate, Pace
 from tests.conformance.interrupts import undisturbed
+from tests.conformance.names import Names
 from tests.conformance.secrets import Secrets
 from tests.conformance.users import Users
 
@@ -25,7 +25,7 @@ class Bench:
         self.gate = gate or Gate(account, pace)
         self.wait = pace.wait
         clients = Clients.of(account, self.gate)
-        names = _Names(account.prefix)
+        names = Names(account.prefix)
         self.users = Users(clients.sso, account, names)
         self.secrets = Secrets(clients.kms, account, names)
         self.function = Function(clients.fc, account)
@@ -57,15 +57,3 @@ class Bench:
             if holds():
                 return True
         return False
-
-
-class _Names:
-    """Names that no earlier run has used: a secret in deletion blocks its name for days."""
-
-    def __init__(self, prefix: str) -> None:
-        self._begin = f"{prefix}{randomness.token_hex(3)}-"
-        self._count = 0
-
-    def __call__(self) -> str:
-        self._count += 1
-        return f"{self._begin}{self._count:03}"

@@ -30,9 +30,8 @@ def async_retry_delay(bench: Bench) -> Reading:
     task_id = bench.function.new_id()
     bench.function.queue(task_id, FAIL)
     for _ in range(_LOOKS):
-        task = bench.function.task(task_id)
-        if task.status == "Failed":
-            return _nearest(_waited(task))
+        if bench.function.state(task_id) == "Failed":
+            return _nearest(_waited(bench.function.task(task_id)))
         bench.wait(_BETWEEN_LOOKS)
     message = "the task has not failed"
     raise UnclearError(message)

@@ -10,8 +10,9 @@ from darabonba.runtime import RuntimeOptions
 
 from tests.conformance.account import Account
 from tests.conformance.gate import Fc
-from tests.conformance.verdicts import SkippedError, answer_to
+from tests.conformance.verdicts import RefusedError, SkippedError, answer_to
 
+_NOT_FOUND = 404
 FAIL = b"fail"  # the event at which it raises
 
 
@@ -56,6 +57,16 @@ class Function:
         """Let its asynchronous invocations be tasks, whose ids count."""
         config = models.PutAsyncInvokeConfigInput(async_task=True, max_async_retry_attempts=retries)
         self._client.put_async_invoke_config(self.name, models.PutAsyncInvokeConfigRequest(body=config))
+
+    def state(self, task_id: str) -> str:
+        """Return the state of an asynchronous task; empty while it is not recorded yet."""
+        try:
+            state: str = self.task(task_id).status
+        except RefusedError as refusal:
+            if refusal.failure.status == _NOT_FOUND:
+                return ""
+            raise
+        return state
 
     def task(self, task_id: str) -> Any:  # noqa: ANN401 - the SDK is untyped
         """Return an asynchronous task."""

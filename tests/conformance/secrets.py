@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from alibabacloud_kms20160120 import models
 
 from tests.conformance.account import Account
 from tests.conformance.gate import Kms
+from tests.conformance.names import Names
 from tests.conformance.verdicts import ACCEPTED, outcome_of
 
 GONE = "Forbidden.ResourceNotFound"
@@ -20,7 +21,7 @@ _MARK = "conformance"  # the tag of every secret made here, by which left-over o
 class Secrets:
     """What writers, readers and administrators do with secrets; every one made here is deleted again, for good."""
 
-    def __init__(self, client: Kms, account: Account, names: Callable[[], str]) -> None:
+    def __init__(self, client: Kms, account: Account, names: Names) -> None:
         self.made = 0
         self.most = 0  # at the same time
         self._client = client
@@ -134,7 +135,7 @@ class Secrets:
 
     def find_left_over(self) -> None:
         """Take charge of the secrets that an earlier run has left."""
-        self._there |= {name for name in self.names("TagKey", _MARK) if name.startswith(self._account.prefix)}
+        self._there |= {name for name in self.names("TagKey", _MARK) if self._names.has_made(name)}
 
     def clean(self) -> list[str]:
         """Delete every secret that was made; return what could not be, and why."""

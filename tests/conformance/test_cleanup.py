@@ -12,7 +12,7 @@ from alibabacloud_cloudsso20210515 import models as sso
 from alibabacloud_kms20160120 import models as kms
 
 from tests.conformance.bench import Bench
-from tests.conformance.catalogue import EXPERIMENTS, Behaviour
+from tests.conformance.catalogue import BEHAVIOURS, EXPERIMENTS, Behaviour
 from tests.conformance.gate import Pace
 from tests.conformance.interrupts import undisturbed
 from tests.conformance.rehearsal import Stage
@@ -158,12 +158,15 @@ def test_what_an_earlier_run_has_left_goes_and_nothing_else(rehearsal: Stage) ->
     make_one_of_each(rehearsal.bench())
     lost = rehearsal.bench()
     lost.secrets.delete(lost.secrets.create(), for_good=False)
-    rehearsal.cloud.cloudsso.add_user("alice")
+    others = ["alice", "rotator-conformance-alice", "rotator-conformance-0a1b2c-0001"]
+    for name in others:
+        rehearsal.cloud.cloudsso.add_user(name)
     tags = json.dumps([{"TagKey": "conformance", "TagValue": "throwaway"}])
-    foreign = kms.CreateSecretRequest(secret_name="cloudsso/d-1/alice", version_id="v1", secret_data="x", tags=tags)
-    clients.kms(rehearsal.cloud).create_secret(foreign)
+    for name in others:
+        foreign = kms.CreateSecretRequest(secret_name=name, version_id="v1", secret_data="x", tags=tags)
+        clients.kms(rehearsal.cloud).create_secret(foreign)
     assert rehearsal.bench().clean_up_after_others() == []
-    assert everything(rehearsal) == ["alice", "cloudsso/d-1/alice"]
+    assert everything(rehearsal) == [*others, *others]
 
 
 def test_throttled_calls_are_made_again_later(rehearsal: Stage) -> None:
@@ -202,3 +205,10 @@ def test_resets_are_skipped_where_sso_logon_is_enabled(rehearsal: Stage) -> None
     verdict, seen = tried(rehearsal, make_one_of_each)
     assert verdict == "skipped"
     assert "SSO logon is enabled" in seen
+
+
+def test_a_task_that_is_not_recorded_yet_is_waited_for(rehearsal: Stage) -> None:
+    late = Fault("GetAsyncTask", "error", status=404, code="StatefulAsyncInvocationNotFound", count=2)
+    rehearsal.cloud.faults.arm(late)
+    (behaviour,) = [each for each in BEHAVIOURS if "becomes a task" in each.sentence]
+    assert try_behaviour(rehearsal.bench(), behaviour).verdict == "holds"

@@ -65,7 +65,8 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["a-", "cloudsso", "Rotator-conformance-", "rotator/conformance-", "-----------", "x" * 40 + "-"]
+    "prefix",
+    ["a-", "cloudsso", "Rotator-conformance-", "rotator/conformance-", "production-", "-----------", "x" * 40 + "-"],
 )
 def test_a_prefix_that_could_be_somebody_elses_is_refused(prefix: str) -> None:
     with pytest.raises(SettingsError, match="CONFORMANCE_PREFIX"):

@@ -199,6 +199,15 @@ def snake(action: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in action).removeprefix("_")
 
 
+def test_a_real_account_is_reached_over_https_at_the_services_own_endpoints() -> None:
+    clients, _ = made(replace(NOWHERE, endpoint=None))
+    assert [(client._protocol, client._endpoint) for client in (clients.sso, clients.kms, clients.fc)] == [
+        ("HTTPS", "cloudsso.cn-shanghai.aliyuncs.com"),
+        ("HTTPS", "kms.cn-hangzhou.aliyuncs.com"),
+        ("HTTPS", "fcv3.cn-hangzhou.aliyuncs.com"),
+    ]
+
+
 @pytest.mark.parametrize("product", ["sso", "kms", "fc"])
 def test_there_is_no_way_around_the_gate(product: str) -> None:
     clients, gate = made()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from shared.model import UserName
 from shared.password import generate
 from tests.conformance.account import Account
 from tests.conformance.gate import CloudSso
+from tests.conformance.names import Names
 from tests.conformance.verdicts import ACCEPTED, RefusedError, SkippedError, outcome_of
 
 GONE = "EntityNotExists"
@@ -41,7 +42,7 @@ class User:
 class Users:
     """What administrators do with users; every one made here is deleted again."""
 
-    def __init__(self, client: CloudSso, account: Account, names: Callable[[], str]) -> None:
+    def __init__(self, client: CloudSso, account: Account, names: Names) -> None:
         self.made = 0
         self.most = 0  # at the same time
         self._client = client
@@ -154,7 +155,7 @@ class Users:
     def find_left_over(self) -> None:
         """Take charge of the users that an earlier run has left."""
         for name, user_id in self._listed(f"UserName sw {self._account.prefix}", provision_type="Manual"):
-            if name.startswith(self._account.prefix):  # should the filter not be obeyed
+            if self._names.has_made(name):
                 self._there[name] = user_id
 
     def clean(self) -> list[str]:
