@@ -135,7 +135,8 @@ def _loud() -> Iterator[tuple[_Records, list[warnings.WarningMessage], list[str]
         undo.callback(logging.getLogger("urllib3").handlers.clear)
         _opened.append(opened)
         undo.callback(_opened.pop)
-        yield records, warned or [], opened
+        assert warned is not None
+        yield records, warned, opened
 
 
 def _without_frames_of_tests(error: Exception) -> Exception:
