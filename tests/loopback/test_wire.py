@@ -26,10 +26,10 @@ def refusal(asked: HttpRequest) -> tuple[int, str]:
 
 
 def test_action_and_version_come_from_headers_where_headers_are_signed() -> None:
-    headers = {"x_acs_action": "PutSecretValue", "x_acs_version": "2016-01-20"}
-    asked = request("Action=Other&Version=1", authorization="ACS3-HMAC-SHA256 ...", **headers)
+    query = "Action=Other&Version=1"
+    asked = request(query, authorization="ACS3", x_acs_action="PutSecretValue", x_acs_version="2016-01-20")
     assert (asked.action, asked.version) == ("PutSecretValue", "2016-01-20")
-    unsigned = request("Action=Other&Version=1", **headers)
+    unsigned = request(query, x_acs_action="PutSecretValue", x_acs_version="2016-01-20")
     assert (unsigned.action, unsigned.version) == ("Other", "1")
 
 
