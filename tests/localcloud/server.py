@@ -67,10 +67,10 @@ class LocalCloud:
     takes, with protocol="HTTP"; `cloud.tls_endpoint` (with tls=True) is for clients that insist on HTTPS.
     `cloud.deploy` runs what an s.yaml declares; `cloud.fc` has the functions, and `cloud.smq`, `cloud.eventbridge` and
     `cloud.timers` what feeds them. With skip_waiting=True nobody waits in real time for retries, leases and time-outs.
-    `around` is ASGI middleware, for a test that looks at what clients send.
+    `middleware` is ASGI middleware, for a test that looks at what clients send.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything by which a cloud can differ from another; none is needed
         self,
         *,
         port: int = 0,
@@ -78,7 +78,7 @@ class LocalCloud:
         store: CallStore | None = None,
         switches: Switches | None = None,
         skip_waiting: bool = False,
-        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+        middleware: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     ) -> None:
         self.clock = Clock()
         self.timeline = Timeline(self.clock, skip=skip_waiting)
@@ -87,7 +87,7 @@ class LocalCloud:
         self._store = store or MemoryStore()
         self._port = port
         self._tls = tls
-        self._around = around
+        self._middleware = middleware
         self.cloudsso = CloudSSO(self.clock, lambda: self.switches, self._store, region=DIRECTORY_REGION)
         self.kms = Kms(self.clock, lambda: self.switches, self._store)
         self.ram = Ram()
@@ -157,7 +157,7 @@ class LocalCloud:
             Route("/2016-08-15/{path:path}", self._entrance(Api2(Fc2Verifier(self.ram, time.time, self._cloud_time)))),
             Route("/{path:path}", Counted(self._gateway, self.timeline.busy)),
         ]
-        served = self._around(Starlette(routes=routes))
+        served = self._middleware(Starlette(routes=routes))
         self._listener = Listener(served, self._port, server_context() if self._tls else None)
         self._gateway.hosts = frozenset(self._listener.endpoints)
         self._listener.start()

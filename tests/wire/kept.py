@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.wire.survivors import survivors
 
@@ -70,11 +70,10 @@ def in_traceback() -> Callable[[], None]:
     try:
         _raise(marked())
     except ValueError as error:
-        caught = error
-    return keep(caught)
+        return keep(error)
 
 
-def _raise(password: str) -> None:
+def _raise(password: str) -> NoReturn:
     raise ValueError("no" if password else "")
 
 

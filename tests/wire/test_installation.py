@@ -18,7 +18,6 @@ from tests.localcloud.fc.backend import Target
 from tests.localcloud.fc.deploy import spec
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import ACCOUNT_ID, FC_REGION, LocalCloud
-from tests.wire.leaks import assert_absent
 
 FIRST = "First-Pass-01!x"
 
@@ -238,29 +237,6 @@ def test_two_instances_that_rotate_one_user_at_once_agree(installed: Installatio
     installed.settle()
     assert len(installed.resets()) == 1
     assert_recovered(installed, "alice")
-
-
-# nothing to read
-
-
-def test_no_password_and_no_credential_is_in_anything_that_the_platform_keeps(installed: Installation) -> None:
-    installed.add_user("bob", FIRST)
-    installed.cloud.faults.arm(Fault("ResetUserPassword", "drop-after"))
-    installed.cloud.faults.arm(Fault("PutSecretValue", "error", count=2, status=500, code="InternalFailure"))
-    with installed.cloud.timeline.busy():
-        installed.send({"UserName": "alice"})
-        installed.alert(alert("bob", 1, 5, installed))
-        installed.send({"UserName": "alice", "GenerateRandomPassword": False})
-        installed.send({"UserName": "nobody"})
-    installed.settle()
-    kept = installed.everything_kept()
-    assert "alice" in kept
-    secrets = {*installed.passwords_of("alice"), *installed.passwords_of("bob"), FIRST}
-    assert_absent(secrets, kept, "what the platform keeps")
-    keys = [key.credentials for key in installed.cloud.ram._keys.values() if key.role.name.startswith(PREFIX)]
-    assert keys
-    tokens = {text for key in keys for text in (key.access_key_secret, key.security_token) if text}
-    assert_absent(tokens, kept, "what the platform keeps")
 
 
 # the other version and the other runtime

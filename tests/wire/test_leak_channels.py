@@ -112,7 +112,7 @@ class Ear:
 def ear(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Ear]:
     """Listen to a function that leaks."""
     tap, mint = Wiretap(), Mint()
-    with LocalCloud(around=tap) as cloud:
+    with LocalCloud(middleware=tap) as cloud:
         findings = Findings(mint)
         findings.know(KEYS)
         leaky = Leaky(mint.generated(""), cloud.endpoint, tmp_path)

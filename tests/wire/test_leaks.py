@@ -42,7 +42,7 @@ def rotator(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     """Deploy the rotator where everything is heard, and nobody waits long for an answer."""
     monkeypatch.setattr(openapi, "READ_TIMEOUT", openapi.READ_TIMEOUT / 50)
     tap = Wiretap()
-    with LocalCloud(around=tap) as cloud:
+    with LocalCloud(middleware=tap) as cloud:
         yield OverheardRotator(cloud, tap, capfd, monkeypatch)
 
 

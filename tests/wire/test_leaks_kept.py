@@ -66,7 +66,7 @@ class Kept:
 def kept(tmp_path: Path) -> Iterator[Kept]:
     """Deploy both functions, as loud as they can be, where nobody waits in real time."""
     tap, mint = Wiretap(), Mint()
-    with LocalCloud(skip_waiting=True, around=tap) as cloud:
+    with LocalCloud(skip_waiting=True, middleware=tap) as cloud:
         cloud.cloudsso.generate = mint.generated
         yield Kept(LoudInstallation(cloud, tap, tmp_path), mint, tmp_path)
 

@@ -113,7 +113,7 @@ def overheard(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     """Deploy the scan where everything is heard, and nobody waits long for an answer."""
     monkeypatch.setattr(openapi, "READ_TIMEOUT", openapi.READ_TIMEOUT / 50)
     tap = Wiretap()
-    with LocalCloud(around=tap) as cloud:
+    with LocalCloud(middleware=tap) as cloud:
         ears = Eavesdropper(capfd, tap, frozenset({cloud.admin.access_key_id}))
         yield OverheardScan(Scanning(cloud), ears, monkeypatch)
 

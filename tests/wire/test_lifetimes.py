@@ -41,7 +41,7 @@ LOOKED_AT = {
 def installed(tmp_path: Path) -> Iterator[LoudInstallation]:
     """Deploy the functions on the runtime that keeps credentials in the environment."""
     tap = Wiretap()
-    with LocalCloud(skip_waiting=True, around=tap) as cloud:
+    with LocalCloud(skip_waiting=True, middleware=tap) as cloud:
         cloud.cloudsso.generate = Mint().generated
         yield LoudInstallation(cloud, tap, tmp_path, "python3.12")
 

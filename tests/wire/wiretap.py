@@ -54,7 +54,7 @@ class Sent:
 
 
 class Wiretap:
-    """Middleware that keeps every request (LocalCloud's `around`)."""
+    """Middleware that keeps every request (LocalCloud's `middleware`)."""
 
     def __init__(self) -> None:
         self._sent: list[Sent] = []
