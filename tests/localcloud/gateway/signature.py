@@ -50,7 +50,7 @@ class Verifier:
         """Return the key that signed the request."""
         if "authorization" in request.headers:
             return self._verify_acs3(request)
-        if "Signature" in request.sent:
+        if request.is_legacy:
             return self._verify_legacy(request)
         raise _incomplete("there is neither an Authorization header nor a Signature parameter")
 

@@ -74,16 +74,20 @@ class HttpRequest:
     @property
     def action(self) -> str:
         """The action: a header in ACS3 (Common parameters page), a parameter in the legacy form."""
-        return self._signed_header("x-acs-action") or self.sent.get("Action", "")
+        return self._header("x-acs-action") or self.sent.get("Action", "")
 
     @property
     def version(self) -> str:
         """The API version, which also names the product: one gateway serves them all here."""
-        return self._signed_header("x-acs-version") or self.sent.get("Version", "")
+        return self._header("x-acs-version") or self.sent.get("Version", "")
 
-    def _signed_header(self, name: str) -> str | None:
-        """Return a header where headers are signed: the legacy signature covers none of them."""
-        return self.headers.get(name) if "authorization" in self.headers else None
+    @property
+    def is_legacy(self) -> bool:
+        """Whether it is signed in the legacy form, which covers no header: what headers say then says nobody."""
+        return "authorization" not in self.headers and "Signature" in self.sent
+
+    def _header(self, name: str) -> str | None:
+        return None if self.is_legacy else self.headers.get(name)
 
 
 @dataclass(frozen=True)
