@@ -40,7 +40,8 @@ class Directory(Protocol):
         """Return the user that `ref` names, in the directory's own spelling.
 
         One call. A name matches without regard to case, as in CloudSSO, but never by prefix.
-        Raises UserNotFound, DirectoryDenied, DirectoryUnavailable.
+        Raises UserNotFound, DirectoryDenied, DirectoryUnavailable; and ResetNotAllowed if the user has a name that
+        CloudSSO does not document: secrets are named after users, and must not lead elsewhere.
         """
 
     def reset(self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime) -> ResetReceipt:
