@@ -78,6 +78,14 @@ def test_without_the_right_to_publish_it_is_told_that_the_password_is_lost_and_w
         deployed.invoke(REQUEST)
 
 
+def test_without_the_right_to_publish_a_later_rotation_fails_at_its_claim_and_resets_nothing(cloud: LocalCloud) -> None:
+    deployed = deployment(cloud)
+    deployed.invoke(REQUEST)
+    deployed.later(3600)
+    deployed.become(document(one for one in permissions(deployed) if one.action != "kms:PutSecretValue"))
+    assert uses.by_name(deployed, "alice") == f"`secret-store-denied`; {uses.NEW}"
+
+
 def test_a_denied_reset_burns_a_claim_but_not_the_password(cloud: LocalCloud) -> None:
     deployed = deployment(cloud)
     cloud.faults.arm(Fault("ResetUserPassword", "error", status=403, code="NoPermission"))
