@@ -27,6 +27,10 @@ def _escaped(secret: str, form: str) -> str:
     return "".join(form.format(int.from_bytes(units[at : at + 2], "big")) for at in range(0, len(units), 2))
 
 
+def _quoted_in_lower_case(secret: str) -> str:
+    return re.sub("%..", lambda match: match[0].lower(), quote(secret, safe=""))
+
+
 def _in_html(secret: str) -> str:
     """Return JSON as Go and some gateways write it: safe within HTML."""
     return re.sub(r"[<>&/]", lambda match: "\\/" if match[0] == "/" else _escaped(match[0], "\\u{:04x}"), _json(secret))
@@ -50,7 +54,7 @@ def _base64url(secret: bytes) -> Iterator[str]:
 # What a secret may be written as by whatever holds it as a text, and by whatever holds its JSON.
 ENCODINGS: dict[str, Encode] = {
     "as it is": lambda secret: [secret],
-    "percent-encoded": lambda secret: [quote(secret, safe=""), quote(secret), quote(secret, safe="").lower()],
+    "percent-encoded": lambda secret: [quote(secret, safe=""), quote(secret), _quoted_in_lower_case(secret)],
     "form-encoded": lambda secret: [quote_plus(secret)],
     "in JSON": lambda secret: [_json(secret), json.dumps(secret, ensure_ascii=False)[1:-1], _in_html(secret)],
     "in JSON, every character escaped": lambda secret: [_escaped(secret, "\\u{:04x}"), _escaped(secret, "\\u{:04X}")],
@@ -89,7 +93,7 @@ def needles(secret: str) -> frozenset[str]:
 
 def _halves(form: str) -> tuple[str, ...]:
     middle = len(form) // 2
-    return (form[:middle], form[middle:]) if middle >= SHORTEST else (form,)
+    return (form[:middle], form[-middle:]) if middle >= SHORTEST else (form,)
 
 
 class Scanner:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import RotatorError
-from tests.wire.leaks import assert_absent, everything_about, forms
+from tests.wire.leaks import SHORTEST, Scanner, assert_absent, everything_about, needles
 
 SECRET = 'p/w "q"\\+é ü=&%1!'
 OTHER = "quite-another-Passw0rd"
@@ -20,6 +22,7 @@ OTHER = "quite-another-Passw0rd"
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "raw": lambda secret: secret,
     "url": lambda secret: quote(secret, safe=""),
+    "url in lower case": lambda secret: re.sub("%..", lambda match: match[0].lower(), quote(secret, safe="")),
     "form": quote_plus,
     "query": lambda secret: urlencode({"Password": secret}),
     "json": json.dumps,
@@ -29,6 +32,30 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "base64 at 1": lambda secret: base64.b64encode(b"a" + secret.encode() + b"zz").decode(),
     "base64 at 2": lambda secret: base64.b64encode(b"ab" + secret.encode() + b"z").decode(),
     "base64 at 3": lambda secret: base64.b64encode(b'{"' + secret.encode() + b'"}').decode(),
+    "base64url": lambda secret: base64.urlsafe_b64encode(b"a" + secret.encode() + b"z").decode(),
+    "base64 of UTF-16": lambda secret: base64.b64encode(f"a{secret}z".encode("utf-16-le")).decode(),
+    "a form of JSON": lambda secret: urlencode({"SecretData": json.dumps({"Password": secret})}),
+    "base64 of JSON": lambda secret: base64.b64encode(json.dumps({"Password": secret}).encode()).decode(),
+    "JSON in JSON in JSON": lambda secret: json.dumps(json.dumps(json.dumps({"Password": secret}))),
+    "JSON in UTF-8": lambda secret: json.dumps(secret, ensure_ascii=False),
+    "JSON for HTML": lambda secret: json.dumps(secret).replace("&", "\\u0026").replace("/", "\\/"),
+    "JSON, all escaped": lambda secret: "".join(f"\\u{ord(character):04x}" for character in secret),
+    "JSON, all ESCAPED": lambda secret: "".join(f"\\u{ord(character):04X}" for character in secret),
+    "repr of bytes": lambda secret: repr(json.dumps({"Password": secret}).encode()),
+    "hexadecimal": lambda secret: secret.encode().hex(),
+    "HEXADECIMAL": lambda secret: secret.encode().hex().upper(),
+    "UTF-16": lambda secret: secret.encode("utf-16-le").decode("latin-1"),
+    "UTF-16 in hexadecimal": lambda secret: secret.encode("utf-16-le").hex(),
+    "backwards": lambda secret: secret[::-1],
+    "backwards in base64": lambda secret: base64.b64encode(secret[::-1].encode()).decode(),
+    "the first half": lambda secret: secret[: len(secret) // 2],
+    "the second half": lambda secret: secret[len(secret) // 2 :],
+    "half of it backwards": lambda secret: secret[: len(secret) // 2][::-1],
+    "halves on two lines": lambda secret: f"{secret[:9]}\n{secret[9:]}",
+    "halves on two lines, the second first": lambda secret: f"{secret[9:]}\n{secret[:9]}",
+    "halves on two lines, backwards": lambda secret: f"{secret[:9][::-1]}\r\n{secret[9:][::-1]}",
+    "halves, indented": lambda secret: f"{secret[:5]}\n    {secret[5:]}",
+    "halves, escaped line break": lambda secret: f"{secret[:5]}\\n{secret[5:]}",
 }
 CLEAN = [
     "",
@@ -38,6 +65,9 @@ CLEAN = [
     base64.b64encode(OTHER.encode()).decode(),
     json.dumps({"Password": "******"}),
 ]
+
+
+CUTS = range(1, len(SECRET))
 
 
 def is_found(text: str, secret: str = SECRET) -> bool:
@@ -52,6 +82,17 @@ def is_found(text: str, secret: str = SECRET) -> bool:
 def test_a_leak_is_found_in_every_form_in_which_it_travels(encoding: str) -> None:
     assert is_found(f"before {ENCODINGS[encoding](SECRET)} after")
     assert not is_found(f"before {ENCODINGS[encoding](OTHER)} after")
+
+
+@pytest.mark.parametrize("at", CUTS)
+def test_a_leak_is_found_wherever_it_is_cut_in_two(at: int) -> None:
+    assert is_found(f"before {SECRET[:at]}\nbetween {SECRET[at:]} after")
+
+
+@pytest.mark.parametrize("width", [7, 20, 76])
+def test_a_leak_is_found_on_any_number_of_lines(width: int) -> None:
+    encoded = base64.b64encode(b"a" + 4 * SECRET.encode()).decode()
+    assert is_found("\n".join(encoded[at : at + width] for at in range(0, len(encoded), width)))
 
 
 @pytest.mark.parametrize("text", CLEAN)
@@ -77,7 +118,48 @@ def test_whatever_is_around_it_a_secret_in_base64_is_found(secret: str, before: 
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=8, max_size=40))
 def test_no_form_of_a_secret_is_so_short_that_it_is_found_everywhere(secret: str) -> None:
-    assert min(map(len, forms(secret))) >= 4
+    assert min(map(len, needles(secret))) >= SHORTEST // 2
+
+
+def test_each_of_many_secrets_is_found_by_its_own_name() -> None:
+    secrets = {f"{number:05}-Secret-of-somebody-{number * 7919 % 99991:05}" for number in range(500)}
+    scanner = Scanner(secrets)
+    leaked = set(sorted(secrets)[::50])
+    encoded = " ".join(base64.b64encode(secret.encode()).decode() for secret in sorted(leaked))
+    assert leaked <= scanner.found(encoded)
+    assert scanner.found("nothing of anybody's") == set()
+
+
+def test_a_scanner_learns_of_more_secrets() -> None:
+    scanner = Scanner({OTHER})
+    assert scanner.found(SECRET) == set()
+    scanner.add({SECRET})
+    assert scanner.found(f"{SECRET} {OTHER}") == {SECRET, OTHER}
+
+
+@dataclass
+class Holder:
+    hidden: str = field(repr=False)
+    shown: str = "nothing"
+
+
+class Frank:
+    def __rich_repr__(self) -> Iterator[str]:
+        yield SECRET
+
+
+def with_local(value: object) -> Callable[[], None]:
+    def fail() -> None:
+        here = value
+        raise RotatorError("no" if here else "")
+
+    return fail
+
+
+def test_local_variables_are_looked_at_as_rich_shows_them() -> None:
+    assert is_found(everything_about(raised_by(with_local(Frank()))))
+    assert is_found(everything_about(raised_by(with_local({"a": [Holder("", SECRET)]}))))
+    assert not is_found(everything_about(raised_by(with_local(Holder(SECRET)))))
 
 
 # ------------------------------------------------------------------------------------------------------- exceptions
