@@ -1,6 +1,7 @@
 """Every behaviour that Alibaba Cloud does not document, as a named switch with the likelier reading first.
 
-The rotator must work under every reading; tests/wire runs it under each.
+The rotator must work under every reading; tests/wire runs it under each. Which one a real service follows, the
+experiments of tests/conformance find out.
 """
 
 from __future__ import annotations
