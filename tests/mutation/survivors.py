@@ -40,4 +40,5 @@ def _lines(mutant: Mutant, root: Path) -> list[str]:
     for name in mutant.function.split("."):
         node = next((each for each in body if getattr(each, "name", None) == name), None)
         body = getattr(node, "body", [])
-    return [line.strip() for line in (ast.get_source_segment(source, node) or "").splitlines()] if node else []
+    whole = source.splitlines()[node.lineno - 1 : node.end_lineno] if node else []  # with the comments at line ends
+    return [line.strip() for line in whole]

@@ -12,11 +12,11 @@ from tests.mutation.campaign import Mutant
 from tests.mutation.survivors import justified, outdated, unjustified
 
 LISTED = justified()
-FLOORED = Mutant("shared/expiry.py", "floored", "- return moment\n+ return None")
+FLOORED = Mutant("shared/expiry.py", "floored", "- return moment  # as it is\n+ return None  # as it is")
 THRESHOLD = Mutant("shared/expiry.py", "Schedule.threshold", "- return 1")
 SOURCE = """
 def floored(moment):
-    return moment
+    return moment  # as it is
 
 class Schedule:
     def threshold(self):
