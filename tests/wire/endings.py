@@ -47,7 +47,7 @@ DETAILS: dict[Kind, dict[str, Any]] = {
     "error": {"status": 400, "code": "Surprise.Of.The.Day"},
     "cut": {"keep": 60},  # in the middle of the new password
     "garbage": {"body": GARBAGE},
-    "refuse-garbage": {"body": ECHO.encode()},
+    "refuse-garbage": {"status": 400, "body": GARBAGE},
     "redirect": {"location": f"http://127.0.0.1:9/?{ECHO}"},
 }
 

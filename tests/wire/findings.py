@@ -54,15 +54,18 @@ class Findings:
         self._keys.add(keys)
         self._everything.add(keys)
 
-    def look(self, kind: str, name: str, heard: Iterable[Heard]) -> None:
-        """Look through what was heard of one scenario."""
+    def count(self, kind: str) -> None:
+        """Count one scenario of a kind: what was heard of it was searched when it was heard."""
         self.looked[kind] += 1
+
+    def search(self, name: str, heard: Heard) -> Heard:
+        """Search what was heard of an invocation, and return it."""
         self._everything.add(self._mint.made)
-        for each in heard:
-            self._leaks(name, each.said.items(), self._everything)
-            # A password may be in a body, as one parameter of one action; a key may not be in any.
-            bodies = [("bodies", sent.body.decode("latin-1")) for sent in each.sent]
-            self._leaks(name, bodies, self._keys)
+        self._search(name, heard.said.items(), self._everything)
+        # A password may be in a body, as one parameter of one action; a key may not be in any.
+        bodies = [("bodies", sent.body.decode("latin-1")) for sent in heard.sent]
+        self._search(name, bodies, self._keys)
+        return heard
 
     def text(self, evidence: Evidence) -> str:
         """Return what this amounts to, as a section of the evidence."""
@@ -71,7 +74,7 @@ class Findings:
         total = f"{sum(self.looked.values())} scenarios, {len(CHANNELS)} channels"
         return f"{table}\n\n{total}, {forms}: **{len(self.leaks)} found**."
 
-    def _leaks(self, name: str, texts: Iterable[tuple[str, str]], scanner: Scanner) -> None:
+    def _search(self, name: str, texts: Iterable[tuple[str, str]], scanner: Scanner) -> None:
         self.leaks += [
             f"{name}: {len(found)} in {channel}" for channel, text in texts if (found := scanner.found(text))
         ]

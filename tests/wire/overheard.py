@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -12,9 +13,10 @@ from typing import Protocol
 import pytest  # noqa: TC002 - as tests import it
 
 from functions.reset_password import index
-from shared import audit, bootstrap, password
+from shared import audit, bootstrap, openapi, password
 from shared.invocation import Context
 from tests.deployment import FUNCTION, CloudClock, Context312, Deployment
+from tests.localcloud.gateway.faults import Kind
 from tests.localcloud.ram.service import Credentials
 from tests.localcloud.server import LocalCloud
 from tests.wire.endings import ECHO, Ending, Stage
@@ -76,6 +78,15 @@ class BreakingClock(CloudClock):
         return super().now()
 
 
+@contextmanager
+def patience(monkeypatch: pytest.MonkeyPatch, kind: Kind) -> Iterator[None]:
+    """Wait less long for an answer that will never come."""
+    with monkeypatch.context() as changed:
+        if kind == "hang":
+            changed.setattr(openapi, "READ_TIMEOUT", openapi.READ_TIMEOUT / 50)
+        yield
+
+
 @dataclass(frozen=True)
 class Manner:
     """How an invocation is run."""
@@ -98,7 +109,7 @@ class OverheardRotator:
         self._role = self.deployed.cloud.ram.find(self.deployed.credentials.access_key_id)
         self._eavesdropper = Eavesdropper(console, tap, frozenset({cloud.admin.access_key_id}))
         self._users = itertools.count(1)
-        self._monkeypatch = monkeypatch
+        self.monkeypatch = monkeypatch
         cloud.cloudsso.generate = self.mint.generated
         monkeypatch.setattr(password, "generate", self.mint.staged)
         monkeypatch.setattr(index, "_instance", {})
@@ -116,20 +127,20 @@ class OverheardRotator:
         raw = event if isinstance(event, bytes) else json.dumps(event).encode()
         audit.configure(manner.level)
         index._instance["app"] = app or runtime.app
-        return self.overhear(lambda: index.handler(raw, context))
+        return self.overhear(f"{event!r}, {manner}", lambda: index.handler(raw, context))
 
-    def overhear(self, act: Callable[[], object]) -> Heard:
-        """Hear what anything says."""
-        return self._eavesdropper.hear(act)
+    def overhear(self, name: str, act: Callable[[], object]) -> Heard:
+        """Hear what anything says, and search it."""
+        return self.findings.search(name, self._eavesdropper.hear(act))
 
     def start(self, changes: dict[str, str]) -> Heard:
         """Start an instance of the Python 3.12 runtime in an environment with changes, and let it serve a request."""
         context = self.runtimes[1].give(self.fresh_credentials())
-        with self._monkeypatch.context() as changed:
+        with self.monkeypatch.context() as changed:
             for name, value in changes.items():
                 changed.setenv(name, value)
             changed.setattr(index, "_instance", {})
-            return self.overhear(lambda: index.handler(b'{"UserName": "nobody"}', context))
+            return self.overhear(str(changes), lambda: index.handler(b'{"UserName": "nobody"}', context))
 
     def end(self, ending: Ending, manner: Manner) -> Heard:
         """Run a scenario to its end."""
@@ -137,12 +148,10 @@ class OverheardRotator:
         self.clear()
         return heard
 
-    def deliver(self, event: object, manner: Manner) -> Iterator[Heard]:
+    def deliver(self, event: object, manner: Manner) -> None:
         """Invoke the function until it succeeds, as a queue would."""
         for _ in range(DELIVERIES):
-            heard = self.hear(event, manner)
-            yield heard
-            if heard.error is None:
+            if self.hear(event, manner).error is None:
                 return
             self.deployed.later(120)
         message = "it was delivered often enough"

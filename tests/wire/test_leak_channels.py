@@ -18,7 +18,7 @@ from urllib3.util import parse_url
 from tests.localcloud.ram.service import Credentials
 from tests.localcloud.server import LocalCloud
 from tests.wire.findings import Findings, Mint
-from tests.wire.heard import CHANNELS, Eavesdropper, Heard
+from tests.wire.heard import CHANNELS, Eavesdropper
 from tests.wire.wiretap import Wiretap
 
 KEYS = Credentials("STS.leaky", "key-secret-0123456789abcdef", "security-token-0123456789abcdef")
@@ -101,11 +101,8 @@ class Ear:
 
     def hear(self, leak: Callable[[Leaky], object]) -> set[str]:
         """Return the channels in which something was found."""
-        self.look([self.eavesdropper.hear(lambda: leak(self.leaky))])
+        self.findings.search("it", self.eavesdropper.hear(lambda: leak(self.leaky)))
         return {leak.rpartition(" in ")[2] for leak in self.findings.leaks}
-
-    def look(self, heard: list[Heard]) -> None:
-        self.findings.look("a leak", "it", heard)
 
 
 @pytest.fixture
