@@ -27,6 +27,13 @@ from tests.wire.wiretap import Wiretap
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")  # of LOG_LEVEL
 KEY_SECONDS = 36 * 3600.0
 DELIVERIES = 4
+# Variables of the environment, and values with which it does not make sense.
+WRONG = {
+    "MAX_PARALLEL": "many",
+    "PROTECTED_USER": "misspelt",
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "",
+}
 
 
 class Runtime(Protocol):
@@ -133,14 +140,13 @@ class OverheardRotator:
         """Hear what anything says, and search it."""
         return self.findings.search(name, self._eavesdropper.hear(act))
 
-    def start(self, changes: dict[str, str]) -> Heard:
-        """Start an instance of the Python 3.12 runtime in an environment with changes, and let it serve a request."""
+    def start(self, name: str, value: str) -> Heard:
+        """Start an instance of the Python 3.12 runtime with another value of a variable, and let it serve a request."""
         context = self.runtimes[1].give(self.fresh_credentials())
         with self.monkeypatch.context() as changed:
-            for name, value in changes.items():
-                changed.setenv(name, value)
+            changed.setenv(name, value)
             changed.setattr(index, "_instance", {})
-            return self.overhear(str(changes), lambda: index.handler(b'{"UserName": "nobody"}', context))
+            return self.overhear(name, lambda: index.handler(b'{"UserName": "nobody"}', context))
 
     def end(self, ending: Ending, manner: Manner) -> Heard:
         """Run a scenario to its end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import http.client
 import io
 import logging
 import sys
@@ -54,6 +55,7 @@ class Heard:
 def heard(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Heard]:
     """Let everything be said that can be."""
     monkeypatch.setenv("DEBUG", "sdk")
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     log = io.StringIO()
     handler, root = logging.StreamHandler(log), logging.getLogger()
     level = root.level

@@ -22,7 +22,7 @@ from tests.localcloud.gateway.faults import KINDS, Fault, Kind
 from tests.localcloud.server import KMS_REGION, LocalCloud
 from tests.wire.endings import DETAILS, ECHO, ENDINGS, Ending
 from tests.wire.heard import Heard
-from tests.wire.overheard import LEVELS, BreakingClock, Manner, OverheardRotator, patience
+from tests.wire.overheard import LEVELS, WRONG, BreakingClock, Manner, OverheardRotator, patience
 from tests.wire.wiretap import Wiretap
 
 # Which call of a rotation is struck: the action, its how-many-th call, and whether there is a secret already.
@@ -166,26 +166,9 @@ def fail_within(rotator: OverheardRotator) -> None:
 # what is wrong before there is a request
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """An environment that does not make sense."""
-
-    name: str
-    changes: dict[str, str]
-
-
-WRONG = (
-    Wrong("a setting", {"MAX_PARALLEL": "many"}),
-    Wrong("a misspelt setting", {"PROTECTED_USER": "root"}),
-    Wrong("no key id", {"ALIBABA_CLOUD_ACCESS_KEY_ID": ""}),
-    Wrong("no key secret", {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""}),
-)
-
-
 def start_in_wrong_environments(rotator: OverheardRotator) -> None:
-    for wrong in WRONG:
-        heard = rotator.start(wrong.changes)
-        assert isinstance(heard.error, errors.SettingsError)
+    for name, value in WRONG.items():
+        assert isinstance(rotator.start(name, value).error, errors.SettingsError)
         rotator.findings.count("An environment that does not make sense")
 
 

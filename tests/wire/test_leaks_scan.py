@@ -20,7 +20,7 @@ from tests.localcloud.server import ACCOUNT_ID, LocalCloud
 from tests.wire.endings import ALWAYS, DETAILS, ECHO
 from tests.wire.findings import Findings, Mint
 from tests.wire.heard import Eavesdropper, Heard
-from tests.wire.overheard import KEY_SECONDS, LEVELS, BreakingClock, patience
+from tests.wire.overheard import KEY_SECONDS, LEVELS, WRONG, BreakingClock, patience
 from tests.wire.scanning import FunctionFacts, Scanning
 from tests.wire.wiretap import Wiretap
 
@@ -92,6 +92,15 @@ class OverheardScan:
         self.scan.rotator.accepted.clear()  # the next scan's tasks are new ones
         return heard
 
+    def start(self, name: str, value: str) -> Heard:
+        """Start an instance of the Python 3.12 runtime with another value of a variable, and let it scan."""
+        context = self._context(1)
+        with self.monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            changed.setattr(index, "_instance", {})
+            heard = self._eavesdropper.hear(lambda: index.handler(b"{}", context))
+        return self.findings.search(name, heard)
+
     def _app312(self, monkeypatch: pytest.MonkeyPatch) -> scanning.App:
         for name, value in self.scan.environ.items():
             monkeypatch.setenv(name, value)
@@ -160,11 +169,18 @@ def _broken(overheard: OverheardScan) -> Iterator[Heard]:
             return
 
 
+def start_in_wrong_environments(overheard: OverheardScan) -> None:
+    for name, value in WRONG.items():
+        assert isinstance(overheard.start(name, value).error, errors.SettingsError)
+        overheard.findings.count("An environment that does not make sense")
+
+
 def test_no_secret_leaves_the_scan_by_any_channel(overheard: OverheardScan, evidence: Evidence) -> None:
     scan_for_each_event(overheard)
     refuse_each_call(overheard)
     strike_each_call(overheard)
     break_at_every_step(overheard)
+    start_in_wrong_environments(overheard)
     findings = overheard.findings
     assert findings.leaks == []
     evidence.publish("leaks-scan", findings.text(evidence))
