@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from tests.localcloud.gateway.faults import Fault
 from tests.wire.matrix import Bench
-from tests.wire.matrix_cells import CALLS, KILLS, SOURCES, TURNS, Cell
+from tests.wire.matrix_cells import CALLS, SOURCES, TURNS, Cell
 
 _PATIENCE = 30.0  # real seconds until the last of a batch has come to where it is killed
 
 
-class Together:
-    """Lets callers wait for each other; does something when the last one has come."""
+class LastOne:
+    """Does something when the last of so many callers has come; those before may have to wait for that."""
 
-    def __init__(self, callers: int, do: Callable[[], None]) -> None:
-        self._barrier = threading.Barrier(callers, do)
+    def __init__(self, callers: int, do: Callable[[], object]) -> None:
+        self._missing = callers
+        self._do = do
+        self._lock = threading.Lock()
+        self._done = threading.Event()
 
-    def __call__(self) -> None:
+    def come(self) -> None:
         """Be one who has come."""
-        self._barrier.wait(_PATIENCE)
+        with self._lock:
+            self._missing -= 1
+            last = not self._missing
+        if last:
+            self._do()
+            self._done.set()
+
+    def come_and_wait(self) -> None:
+        """Be one who has come, and wait until it was done."""
+        self.come()
+        assert self._done.wait(_PATIENCE), f"{self._missing} did not come"
 
 
 @dataclass(frozen=True)
@@ -38,37 +52,41 @@ class Survival:
 class Kills(Bench):
     """Tries kills: the users of one batch, with first and later rotations by either source, share an instance."""
 
-    def survivals(self) -> list[Survival]:
-        """Kill at every call; return what became of each cell."""
+    def survivals(self) -> Iterator[Survival]:
+        """Kill at every call; yield what became of each cell."""
         batches = [
-            [Cell(moment, call, turn, source) for turn in TURNS for source in SOURCES]
-            for moment in KILLS
+            [Cell(moment, call, turn, source) for moment, turn, source in product(moments, TURNS, SOURCES)]
             for call in CALLS
+            for moments in (("not sent", "done"), ("on its way",))
         ]
         self.prepare([cell for batch in batches for cell in batch])
-        return [survival for batch in batches for survival in self._killed(batch)]
+        for batch in batches:
+            yield from self._killed(batch)
 
-    def _killed(self, batch: Sequence[Cell]) -> Iterable[Survival]:
+    def _killed(self, batch: Sequence[Cell]) -> Iterator[Survival]:
         installed = self.installed
-        starts = len(installed.resets())
-        strike = Together(len(batch), installed.kill_rotators)
+        before = len(installed.resets())
+        last = LastOne(len(batch), installed.kill_rotators)
         for cell in batch:
-            self._arm(cell, strike)
+            self._arm(cell, last)
         lines = self.deliver(cell.request for cell in batch)
         installed.cloud.faults.clear()
-        resets = installed.resets()[starts:]
+        resets = installed.resets()[before:]
         letters = self.letters()
         for cell in batch:
             wrong = ["it ended in the dead letters"] * (cell.user in letters) + self.wrong_with_success(cell.user)
             yield Survival(cell, _told(lines[cell.user]), resets.count(installed.user_ids[cell.user]), wrong)
 
-    def _arm(self, cell: Cell, strike: Callable[[], None]) -> None:
+    def _arm(self, cell: Cell, last: LastOne) -> None:
+        """Let a call come to where it is killed, and go no further."""
         faults = self.installed.cloud.faults
         user_id, secret = self.installed.user_ids[cell.user], self.installed.secret_name(cell.user)
         ((action, where),) = cell.targets(user_id, secret)
-        (faults.after if cell.fault == "done" else faults.before)(action, strike, where=where)
-        if cell.fault == "not sent":
-            faults.arm(Fault(action, "drop-before", where=where))
+        if cell.fault == "on its way":
+            faults.before(action, last.come_and_wait, where=where)  # then it is done, whoever has died
+            return
+        (faults.after if cell.fault == "done" else faults.before)(action, last.come, where=where)
+        faults.arm(Fault(action, "hang", applied=cell.fault == "done", where=where))
 
 
 def _told(lines: Sequence[dict[str, Any]]) -> str:

@@ -23,36 +23,56 @@ HTML = b"<html><body>502 Bad Gateway</body></html>"
 LATE = 20.0  # seconds until a late effect; LONGEST_EFFECT in shared/rotation.py allows 30
 FaultFields = dict[str, Any]
 
-# Every kind of fault, in every variant that means something else to a client. They pass: `count` calls are struck.
+# Every kind of fault. They pass: one call is struck, or `count` calls.
 PASSING: Mapping[str, FaultFields] = {
     "throttled": {"kind": "throttle"},
-    "throttled, with advice": {"kind": "throttle", "retry_after_ms": 50},
-    "throttled 8 times": {"kind": "throttle", "count": 8},
+    "throttled, 8 times": {"kind": "throttle", "count": 8},
     "400 of unknown code": {"kind": "error", "status": 400, "code": "Surprise.Of.The.Day"},
     "403": {"kind": "error", "status": 403, "code": "Forbidden.NoPermission"},
     "500": {"kind": "error", "status": 500, "code": "InternalFailure"},
-    "503 4 times": {"kind": "error", "status": 503, "code": "ServiceUnavailableTemporary", "count": 4},
     "slow answer": {"kind": "latency", "seconds": 0.05},
     "dropped before": {"kind": "drop-before"},
     "dropped after": {"kind": "drop-after"},
-    "dropped after, 4 times": {"kind": "drop-after", "count": 4},
     "late": {"kind": "late", "seconds": LATE},
     "cut off": {"kind": "cut"},
-    "empty 200": {"kind": "garbage", "body": b""},
     "200 with {}": {"kind": "garbage", "body": b"{}"},
+    "half an answer": {"kind": "garbage", "keep": 70},
+    "502 with HTML": {"kind": "refuse-garbage", "body": HTML},
+    "redirect": {"kind": "redirect", "status": 307},
+}
+# The same kinds in other words.
+VARIANTS: Mapping[str, FaultFields] = {
+    "throttled, with advice": {"kind": "throttle", "retry_after_ms": 50},
+    "503, 4 times": {"kind": "error", "status": 503, "code": "ServiceUnavailableTemporary", "count": 4},
+    "dropped after, 4 times": {"kind": "drop-after", "count": 4},
+    "empty 200": {"kind": "garbage", "body": b""},
     "200 with []": {"kind": "garbage", "body": b"[]"},
     "200 with null": {"kind": "garbage", "body": b"null"},
     "200 like an error": {"kind": "garbage", "body": b'{"Code": "InternalFailure", "Message": "no", "RequestId": "1"}'},
-    "half an answer": {"kind": "garbage", "keep": 70},
     "200 with HTML": {"kind": "garbage", "body": HTML, "content_type": "text/html"},
-    "502 with HTML": {"kind": "refuse-garbage", "body": HTML},
-    "redirect": {"kind": "redirect", "status": 307},
 }
 # Those that a client meets by its own time-out.
 UNANSWERED: Mapping[str, FaultFields] = {
     "never answered": {"kind": "hang"},
     "never answered nor done": {"kind": "hang", "applied": False},
 }
+FAULTS: Mapping[str, FaultFields] = {**PASSING, **VARIANTS, **UNANSWERED}
+# Those that differ if they do not pass: one of each kind, and each meaning of a refusal.
+LASTING = (
+    "throttled",
+    "400 of unknown code",
+    "403",
+    "500",
+    "slow answer",
+    "dropped before",
+    "dropped after",
+    "late",
+    "cut off",
+    "200 with {}",
+    "502 with HTML",
+    "redirect",
+    "never answered",
+)
 # When a process is killed: before a call has left it, when it was sent and nobody waits for it, when it was done.
 KILLS = ("not sent", "on its way", "done")
 
@@ -70,7 +90,7 @@ class Cell:
     @property
     def user(self) -> str:
         """The user whom this cell is about; the name is unique among all cells."""
-        rows = [*PASSING, *UNANSWERED, *KILLS]
+        rows = [*FAULTS, *KILLS]
         return f"u{rows.index(self.fault)}-{self.call}-{self.turn}-{self.source}-{'lasts' if self.lasts else 'passes'}"
 
     @property
@@ -80,7 +100,7 @@ class Cell:
 
     def strikes(self, user_id: str, secret: str, elsewhere: str) -> Iterator[Fault]:
         """Yield what to arm; redirects lead elsewhere."""
-        fields = {**PASSING, **UNANSWERED}[self.fault] | ({"count": ALWAYS} if self.lasts else {})
+        fields = FAULTS[self.fault] | ({"count": ALWAYS} if self.lasts else {})
         if fields["kind"] == "redirect":
             fields["location"] = elsewhere
         for action, where in self.targets(user_id, secret):

@@ -23,7 +23,7 @@ from tests.localcloud.fc.deploy import spec
 from tests.localcloud.fc.processes import PROC
 from tests.localcloud.gateway.faults import Armed, Fault
 from tests.localcloud.server import LocalCloud
-from tests.wire.matrix_cells import ALWAYS, PASSING, UNANSWERED
+from tests.wire.matrix_cells import ALWAYS, FAULTS
 
 FIRST = "First-Pass-01!x"
 LONGEST_SETTLING = 900.0  # real seconds
@@ -57,6 +57,7 @@ class Size:
 
     users: int = 36
     instances: int = 8  # at most; more events than that at once are refused with 429, and tried again
+    spared: bool = True  # one instance is never killed
     stretches: int = 6
     load: Load = field(default_factory=Load)
 
@@ -89,6 +90,7 @@ class Soak:
         self.installed = Installation(cloud, manifest=manifest, ONBOARD="all", PROTECTED_USERS="root-*")
         self.cloud = cloud
         self._limit = size.instances
+        self._spared = size.spared
         self.end_instances()
         self.sent: Counter[str] = Counter()
         self.asked: dict[str, datetime] = {}  # since when each user's password must have been rotated
@@ -160,7 +162,7 @@ class Soak:
         self.cloud.fc.invoke_async(ROTATOR, payload)
 
     def _fault(self, drawn: random.Random) -> None:
-        fields: dict[str, Any] = dict(drawn.choice([*PASSING.values(), *UNANSWERED.values()]))
+        fields: dict[str, Any] = dict(drawn.choice(list(FAULTS.values())))
         if fields["kind"] == "redirect":
             fields["location"] = self._elsewhere
         fault = Fault(drawn.choice(STRUCK), nth=drawn.randint(1, 4), **fields)
@@ -178,8 +180,9 @@ class Soak:
         when(drawn.choice(STRUCK), lambda: self._kill_one(due), nth=drawn.randint(1, 3), count=ALWAYS)
 
     def _kill_one(self, due: list[random.Random]) -> None:
-        """Kill an instance at work, of whichever function; never the survivor."""
-        at_work = [each for each in self.cloud.fc.instances() if each.at_work and each is not self.survivor]
+        """Kill an instance at work, of whichever function; not the survivor, if it is spared."""
+        spared = self.survivor if self._spared else None
+        at_work = [each for each in self.cloud.fc.instances() if each.at_work and each is not spared]
         with self._killing:
             if at_work and due:
                 due.pop().choice(at_work).kill()

@@ -16,7 +16,9 @@ from tests.wire import impatient
 from tests.wire.soak import Footprint, Load, Size, Soak
 
 SEED = int(os.environ.get("SOAK_SEED", "2026"))
-SHORT = Size(users=8, instances=3, stretches=1, load=Load(seconds=300, events=40, faults=8, kills=3, scans=1))
+SHORT = Size(
+    users=8, instances=2, spared=False, stretches=1, load=Load(seconds=300, events=30, faults=8, kills=2, scans=1)
+)
 PARALLEL = 8  # MAX_PARALLEL: as many connections as that may be kept
 GROWN = 4.0  # megabytes, over hundreds of requests; what is kept of each would show
 
