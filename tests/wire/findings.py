@@ -69,6 +69,7 @@ class Findings:
 
     def text(self, evidence: Evidence) -> str:
         """Return what this amounts to, as a section of the evidence."""
+        assert len(self._everything) > 2 * sum(self.looked.values())  # a key and a token each, and passwords
         table = evidence.table(["What happens", "Scenarios"], self.looked.items())
         forms = f"{len(SHAPES)} shapes of a secret in {len(ENCODINGS)} encodings each"
         total = f"{sum(self.looked.values())} scenarios, {len(CHANNELS)} channels"

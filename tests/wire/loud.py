@@ -29,6 +29,7 @@ from tests.wire.survivors import survivors
 
 BROKEN = "broken"  # what a user's name begins with who meets a bug
 WRITTEN = "opened for writing: "
+BUG = "Text-of-a-bug-0123456789"  # it could hold anything
 LEAKED = "Leaked-on-purpose-0123456789"
 _TALKATIVE = ("darabonba-core", "urllib3", "requests")
 _WRITING = os.O_WRONLY | os.O_RDWR
@@ -131,7 +132,7 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
 
 def _marked(user: UserName) -> Password:
     """Make a password that every policy takes, and that a search finds (survivors.MARK)."""
-    digits = secrets.token_hex(8)
     if user.startswith(BROKEN):
-        raise ZeroDivisionError(f"Mk{digits[:7]}!{digits[7:]}")
+        raise ZeroDivisionError(BUG)
+    digits = secrets.token_hex(8)
     return Password(f'Mk{digits[:7]}"\\/+&%=<{digits[7:]}')

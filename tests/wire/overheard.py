@@ -1,4 +1,4 @@
-"""Both functions as they are deployed, on a cloud where everybody is overheard."""
+"""The rotator as it is deployed, on a cloud where everybody is overheard; and what both searches for leaks share."""
 
 from __future__ import annotations
 

@@ -19,8 +19,9 @@ from tests.localcloud.server import LocalCloud
 from tests.wire.endings import ALWAYS, ECHO, ENDINGS, Stage
 from tests.wire.findings import Mint
 from tests.wire.leaks import Scanner
-from tests.wire.loud import BROKEN, LEAKED
+from tests.wire.loud import BROKEN, BUG, LEAKED
 from tests.wire.loudly import LoudInstallation
+from tests.wire.survivors import MARK
 from tests.wire.wiretap import Wiretap
 
 
@@ -85,6 +86,7 @@ def end_in_each_way(kept: Kept) -> None:
 
 
 def meet_a_bug(kept: Kept) -> None:
+    kept.mint.made.add(BUG)
     answer = kept.invoke("A bug", {"UserName": kept.user(BROKEN), "GenerateRandomPassword": False})
     assert answer["errorType"] == "UnexpectedFailure"
 
@@ -152,6 +154,9 @@ def test_no_secret_is_in_anything_that_the_platform_keeps(kept: Kept, evidence: 
     logs = "\n".join(record.text for record in kept.cloud.fc.logs())
     assert "The function is terminated. The stacks of its threads:" in logs
     assert "most recent call first" in logs  # as of each request sent
+    secrets = set(kept.installed.secrets())
+    assert len({each for each in secrets - kept.mint.made if MARK.fullmatch(each)}) >= 10  # staged passwords
+    assert len(secrets) > 2 * len(ENDINGS)  # a key and a token each
     assert kept.leaks() == set()
     ran = dict(kept.ran)
     leak_on_purpose(kept)
