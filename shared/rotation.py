@@ -145,7 +145,8 @@ class _Rotation:
         self.failure: RotatorError | None = None  # the gravest thing that a claim of this run failed of
         self.open_claim: VersionId | None = None  # of an earlier run, which may have reset the password
         self.distrusted: VersionId | None = None  # what somebody else wrote under the claim of this run
-        self.refused: list[Claim] = []  # claims that KMS refused one after the other
+        self.refused: tuple[Claim, str] | None = None  # the claim that KMS refused last, and what it said
+        self.way_made: Claim | None = None  # the claim for which everything known was taken out of the way
 
     def run(self) -> Outcome:
         pause = FIRST_PAUSE
@@ -169,6 +170,7 @@ class _Rotation:
             if self.request.dry_run:
                 self.directory.check_resettable(self.user)
                 return WouldRotate(self.user, self.secret, claim.publishes, claim.attempt)
+            self._make_way(claim, history)
             rotated = self._attempt(claim, history, looked_at)
             if rotated is not None:
                 return rotated
@@ -227,12 +229,9 @@ class _Rotation:
         try:
             self._send_until_answered(lambda: self._send_claim(claim, value, history, send_by), send_by)
         except VersionConflict as error:
-            conflict = error
-        else:
-            self.refused.clear()
-            return claimed_at
-        self._yield_or_give_up(claim, history, conflict)
-        return None
+            self.refused = claim, error.happened  # somebody else won, most likely: a new look tells
+            return None
+        return claimed_at
 
     def _send_claim(self, claim: Claim, value: SecretValue, history: History, send_by: datetime) -> None:
         if not history.exists and self._created(claim, value, send_by):
@@ -249,18 +248,21 @@ class _Rotation:
             return False  # since the list: by somebody else, or by this very claim, its answer lost. A put tells.
         return True
 
-    def _yield_or_give_up(self, claim: Claim, history: History, conflict: VersionConflict) -> None:
-        """Let the winner of a race have it; but do not try for ever where KMS refuses an id that nobody took."""
-        self.refused = [*self.refused, claim] if claim in self.refused else [claim]
-        if len(self.refused) == 1:
+    def _make_way(self, claim: Claim, history: History) -> None:
+        """Help a claim that was refused, and that a new look shows next in line all the same: nobody has won it.
+
+        Whether a custom stage may be taken from the version that carries it is not documented, so it is taken off. If
+        that was not the cause, give up; but only after a look, which may show that there is a winner by now.
+        """
+        if self.refused is None or self.refused[0] != claim:
             return
-        # Looked at again, and still the same claim comes next: there is no winner. Whether a custom stage may be taken
-        # from the version that carries it is not documented, so it is taken off. If that was not the cause, give up.
+        if self.way_made == claim:
+            raise SecretRefused(self.refused[1])
+        self.refused, self.way_made = None, claim
         holder = history.holder_of(ROTATING)
-        if holder is None or len(self.refused) > 2:  # noqa: PLR2004 - refused, refused again, refused without the stage
-            raise SecretRefused(conflict.happened)
-        with suppress(VersionConflict):  # not there any more, which is what was wanted
-            self.store.release(self.secret, ROTATING, holder)
+        if holder is not None:
+            with suppress(VersionConflict):  # not there any more, which is what was wanted
+                self.store.release(self.secret, ROTATING, holder)
 
     # reset
 

@@ -1,23 +1,30 @@
-"""Plausible but wrong variants of the protocol, made from its own source: what the simulation must be able to catch."""
+"""Plausible but wrong variants of the protocol, made from its own source: exploration must catch each."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 from shared import rotation
+from tests.protocol.cases import AT_ONCE, LATER, Named
 
 SOURCE = Path(rotation.__file__).read_text(encoding="utf-8")
 TOOK_TOO_LONG = '            message = f"The claim on user {quoted(self.user.name)} took'
 
+RACE = Named("no secret", AT_ONCE, staged=False, faults=0, likely=True)
+ONE_FAULT = replace(RACE, faults=1)
+TWO = replace(RACE, faults=2)
+OVERTAKEN = Named("rotated before", LATER, staged=False, faults=1, likely=True)
+
 
 @dataclass(frozen=True)
 class Mutant:
-    """One text replaced by another, which must occur exactly once."""
+    """One text replaced by another, which must occur exactly once; and the smallest case in which that shows."""
 
     name: str
+    caught_in: Named
     old: str
     new: str
 
@@ -35,6 +42,7 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "the clock is read after the list",
+        TWO,
         """            looked_at = self.clock.now()
             history = History(self.store.versions(self.secret))
 """,
@@ -44,18 +52,21 @@ MUTANTS = (
     ),
     Mutant(
         "the next rotation claims right after a publication",
+        replace(OVERTAKEN, staged=True),
         "        claimed_at = history.newest_claim()\n",
         "        claimed_at = None if history.settled() else history.newest_claim()\n",
     ),
-    Mutant("no lease", "            if lease:\n", "            if lease > timedelta(days=1):\n"),
-    Mutant("a short lease", "LEASE = timedelta(seconds=100)", "LEASE = timedelta(seconds=30)"),
+    Mutant("no lease", RACE, "            if lease:\n", "            if lease > timedelta(days=1):\n"),
+    Mutant("a short lease", ONE_FAULT, "LEASE = timedelta(seconds=100)", "LEASE = timedelta(seconds=30)"),
     Mutant(
         "a lost claim is carried on",
-        "        self._yield_or_give_up(claim, history, conflict)\n        return None\n",
-        "        return claimed_at\n",
+        RACE,
+        "  # somebody else won, most likely: a new look tells\n            return None\n",
+        "\n",
     ),
     Mutant(
         "no deadline for the publication",
+        ONE_FAULT,
         """        if self.clock.now() > send_by:
             raise self._not_published(why)
 """,
@@ -63,42 +74,86 @@ MUTANTS = (
     ),
     Mutant(
         "no deadline for the reset",
+        ONE_FAULT,
         "        if self.clock.now() > send_by:\n" + TOOK_TOO_LONG,
         "        if self.clock.now() > send_by + LEASE * 9:\n" + TOOK_TOO_LONG,
     ),
     Mutant(
         "the time is not looked at after a pause",
+        TWO,
         "        return self.clock.now() <= send_by  #",
         "        return True  #",
     ),
     Mutant(
         "a generated reset is sent again after a lost answer",
+        ONE_FAULT,
         "            if candidate is None:  # a second",
         "            if candidate is None and False:  # a second",
     ),
     Mutant(
         "success is said without the publication's answer",
+        ONE_FAULT,
         "        raise self._not_published(why)\n\n    def _cast_doubt",
         '        return RequestId("?")\n\n    def _cast_doubt',
     ),
     Mutant(
         "the latest failure is told, not the gravest",
+        TWO,
         "            self.failure = max(error, self.failure or error, key=_gravity)\n",
         "            self.failure = error\n",
     ),
     Mutant(
         "the reset's deadline is not handed on",
+        RACE,
         "return self._send_reset(candidate, send_by)\n        except ResetOutcomeUnknown as unknown",
         "return self._send_reset(candidate, send_by - LEASE)\n        except ResetOutcomeUnknown as unknown",
     ),
     Mutant(
         "any current version will do",
+        ONE_FAULT,
         "        version = history.settled()  #",
         "        version = history.holder_of('ACSCurrent')  #",
     ),
     Mutant(
         "a publication counts from its own time",
+        OVERTAKEN,
         "        rotated_at = history.reset_after(version, PUBLISH_BY + LONGEST_EFFECT)\n",
         "        rotated_at = history.versions[version].created\n",
+    ),
+    Mutant(
+        "no claim",
+        replace(RACE, beginning="rotated before"),
+        "            self._send_until_answered(lambda: self._send_claim(claim, value, history, send_by), send_by)\n",
+        "            value.reveal()\n",
+    ),
+    Mutant(
+        "an open claim is used again",
+        replace(TWO, beginning="open claim", faults=0),
+        "        claimed_at = self.clock.now()\n        if claimed_at > send_by:",
+        "        claimed_at = self.clock.now()\n        if claim.previous:\n            return claimed_at\n"
+        "        if claimed_at > send_by:",
+    ),
+    Mutant(
+        "a staged password is published before it is set",
+        replace(ONE_FAULT, staged=True),
+        "            receipt = self._reset(candidate, send_by=claimed_at + RESET_BY)\n",
+        "            if candidate is not None:\n"
+        "                ready = ResetReceipt(candidate, RequestId('?'))\n"
+        "                done = self._publish(claim, ready, send_by=claimed_at + PUBLISH_BY)\n"
+        "                self._reset(candidate, send_by=claimed_at + RESET_BY)\n"
+        "                return done\n"
+        "            receipt = self._reset(candidate, send_by=claimed_at + RESET_BY)\n",
+    ),
+    Mutant(
+        "success is said before the publication",
+        RACE,
+        "        request_id = self._send_publication(claim, self._published_value(receipt.password), send_by)\n",
+        "        request_id = RequestId('?')\n",
+    ),
+    Mutant(
+        "a staged candidate is not written down before it is set",
+        replace(RACE, staged=True),
+        "        value = self._claim_value(candidate)\n",
+        "        value = self._claim_value(None)\n",
     ),
 )

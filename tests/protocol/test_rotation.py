@@ -397,6 +397,28 @@ def test_the_stage_is_taken_off_its_holder_where_kms_will_not_move_it() -> None:
     assert_current_is_live(setup)
 
 
+def test_whoever_loses_a_race_for_a_released_stage_lets_the_winner_have_it() -> None:
+    setup = Setup(switches=Switches(stage_can_be_taken=False))
+    for _ in range(2):
+        rotate(setup)
+        setup.clock.advance(3600)
+    ends: list[Outcome] = []
+    setup.faults.then["release", 1] = lambda: ends.append(rotate(setup))  # another worker, as soon as the stage is free
+    ends.append(rotate(setup))
+    assert [type(end) for end in ends] == [Rotated, AlreadyRotated]
+    assert_current_is_live(setup)
+
+
+def test_a_claim_that_was_not_sent_again_after_the_stage_was_released_is_not_given_up() -> None:
+    setup = Setup(switches=Switches(stage_can_be_taken=False))
+    for _ in range(2):
+        rotate(setup)
+        setup.clock.advance(3600)
+    setup.faults.then["release", 1] = lambda: setup.clock.advance(29)  # by then the list is stale
+    assert isinstance(rotate(setup), Rotated)
+    assert_current_is_live(setup)
+
+
 def test_an_id_that_kms_refuses_for_no_known_cause_is_not_tried_for_ever() -> None:
     setup = Setup()
     setup.store.write(setup.secret, "foreign")
