@@ -16,7 +16,7 @@ from typing import Any
 
 from alibabacloud_cloudsso20210515 import models as sso
 
-from tests.installation import PREFIX, Installation
+from tests.installation import Installation
 from tests.localcloud.gateway.faults import Armed
 from tests.wire.matrix_cells import Cell
 
@@ -163,21 +163,17 @@ class Matrix(Bench):
         self.installed.redrive()
         lines = self.settled()
         exhausted = {user for user, its in lines.items() if its[-1]["Outcome"] == "failed"}
-        self._throw_away_letters()
         self.deliver({**verdict.cell.request, "Force": True} for verdict in failed if verdict.cell.user in exhausted)
-        failing = self.letters()  # one that fails takes its batch with it
+        self.installed.redrive()  # those forced, and whoever was in a batch with them: now there is nothing to do
+        self.settled()
+        failing = self.letters()
         for verdict in failed:
             user = verdict.cell.user
             verdict.mended = "force" if user in exhausted else "redrive"
             why = lines[user][-1].get("Error", EXHAUSTED)
             verdict.mismatches += [f"fed back, it fails of {why}"] * (why != EXHAUSTED)
-            verdict.mismatches += ["forced, it fails"] * (user in failing)
+            verdict.mismatches += ["it fails again and again"] * (user in failing)
             verdict.mismatches += self.wrong_with_success(user)
-
-    def _throw_away_letters(self) -> None:
-        letters = self.installed.cloud.smq.queue(f"{PREFIX}-dead-letters")
-        for receipt in letters.receive(limit=10_000):
-            letters.delete(receipt.handle)
 
 
 def _request(letter: dict[str, Any]) -> dict[str, Any]:

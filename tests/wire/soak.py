@@ -1,4 +1,4 @@
-"""A soak: hours of work on what is deployed, with faults and kills at random, and a look at what it leaves behind.
+"""A soak: hours of work on what is deployed, with faults and kills at random.
 
 A seed decides what is sent, struck and killed, and when. How threads and processes interleave is left to the machine.
 """
@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,10 +16,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.installation import PREFIX, ROTATOR, SCAN, Installation
+from tests.installation import ROTATOR, Installation
 from tests.localcloud.fc.deploy import spec
-from tests.localcloud.fc.processes import PROC
-from tests.localcloud.gateway.faults import Armed, Fault
+from tests.localcloud.fc.instance import Instance
+from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
 from tests.wire.matrix_cells import ALWAYS, FAULTS
 
@@ -57,29 +55,8 @@ class Size:
 
     users: int = 36
     instances: int = 8  # at most; more events than that at once are refused with 429, and tried again
-    spared: bool = True  # one instance is never killed
     stretches: int = 6
     load: Load = field(default_factory=Load)
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """What a process holds, seen from outside."""
-
-    descriptors: int
-    threads: int
-    megabytes: float
-
-    @staticmethod
-    def of(pid: int) -> Footprint:
-        """Look at a process."""
-        status = (PROC / str(pid) / "status").read_text(encoding="ascii").splitlines()
-        facts = dict(line.split(":", 1) for line in status if ":" in line)
-        return Footprint(
-            descriptors=len(list((PROC / str(pid) / "fd").iterdir())),
-            threads=int(facts["Threads"]),
-            megabytes=round(int(facts["VmRSS"].split()[0]) / 1024, 1),
-        )
 
 
 class Soak:
@@ -90,22 +67,24 @@ class Soak:
         self.installed = Installation(cloud, manifest=manifest, ONBOARD="all", PROTECTED_USERS="root-*")
         self.cloud = cloud
         self._limit = size.instances
-        self._spared = size.spared
         self.end_instances()
         self.sent: Counter[str] = Counter()
         self.asked: dict[str, datetime] = {}  # since when each user's password must have been rotated
         self.killed = 0
         self._random = random.Random(seed)  # noqa: S311 - what happens in a test, not a secret
         self._elsewhere = elsewhere
-        self._armed: list[Armed] = []
         self._killing = threading.Lock()
         self._users = [f"user-{number:02}" for number in range(size.users)]
         for user in self._users:
             self.installed.add_user(user, FIRST)
         self.installed.add_user("root-admin", FIRST)
-        self.alone = Footprint.of(os.getpid())  # the cloud's process, without any instance
-        self.installed.invoke(ROTATOR, {"UserName": "root-admin"})  # the survivor's cold start
-        (self.survivor,) = cloud.fc.instances(ROTATOR)
+        self.survivor: Instance | None = None  # who is never killed
+
+    def spare_one(self) -> Instance:
+        """Start an instance that is not to be killed."""
+        self.installed.invoke(ROTATOR, {"UserName": "root-admin"})
+        (self.survivor,) = self.cloud.fc.instances(ROTATOR)
+        return self.survivor
 
     def end_instances(self) -> None:
         """Deploy both functions anew, which ends every instance."""
@@ -166,23 +145,22 @@ class Soak:
         if fields["kind"] == "redirect":
             fields["location"] = self._elsewhere
         fault = Fault(drawn.choice(STRUCK), nth=drawn.randint(1, 4), **fields)
-        self._armed.append(self.cloud.faults.arm(fault))
+        self.cloud.faults.arm(fault)
 
     def _deny(self, user: str) -> None:
         where = {"UserId": self.installed.user_ids[user]}
         fault = Fault("ResetUserPassword", "error", status=403, code="NoPermission", count=ALWAYS, where=where)
-        self._armed.append(self.cloud.faults.arm(fault))
+        self.cloud.faults.arm(fault)
 
     def _kill(self, drawn: random.Random) -> None:
-        """Kill one instance, at the first call of some action at which there is one to kill."""
+        """Kill one instance, at the first call after a few at which there is one to kill."""
         due = [drawn]
         when = drawn.choice((self.cloud.faults.before, self.cloud.faults.after))
-        when(drawn.choice(STRUCK), lambda: self._kill_one(due), nth=drawn.randint(1, 3), count=ALWAYS)
+        when("*", lambda: self._kill_one(due), nth=drawn.randint(1, 9), count=ALWAYS)
 
     def _kill_one(self, due: list[random.Random]) -> None:
-        """Kill an instance at work, of whichever function; not the survivor, if it is spared."""
-        spared = self.survivor if self._spared else None
-        at_work = [each for each in self.cloud.fc.instances() if each.at_work and each is not spared]
+        """Kill an instance at work, of whichever function; never the survivor."""
+        at_work = [each for each in self.cloud.fc.instances() if each.at_work and each is not self.survivor]
         with self._killing:
             if at_work and due:
                 due.pop().choice(at_work).kill()
@@ -195,69 +173,6 @@ class Soak:
         self.installed.scan()
         self.sent["timer"] += 1
 
-    # what it left behind
-
-    @property
-    def struck(self) -> Counter[str]:
-        """How many calls were struck, by kind of fault."""
-        return Counter({kind: self.cloud.calls.count(fault=kind) for kind in _kinds(self._armed)})
-
-    def lost(self) -> list[str]:
-        """Return what neither succeeded nor is a dead letter."""
-        stream = self.cloud.eventbridge.ends.of(f"{ROTATOR.function}/requests")
-        messages = Counter(ended.end for ended in stream for _ in ended.events)
-        tasks = Counter(task.state for task in self.cloud.fc.accepted(ROTATOR))
-        scans = Counter(task.state for task in self.cloud.fc.accepted(SCAN))
-        held = {
-            "messages": messages["delivered"] + messages["dead-lettered"] == self.sent["queue"],
-            "asynchronous invocations": tasks["Succeeded"] + tasks["Failed"] == tasks.total(),
-            "alerts and asynchronous requests": tasks.total() >= self.sent["event bus"] + self.sent["asynchronous"],
-            "scans": scans["Succeeded"] + scans["Failed"] == self.sent["timer"],
-            "dead letters": len(self.installed.dead_letters()) == messages["dead-lettered"] + tasks["Failed"],
-            "failed scans": len(self.installed.dead_letters("failed-scans")) == scans["Failed"],
-        }
-        return [what for what, holds in held.items() if not holds]
-
-    def mend(self) -> int:
-        """Feed back what failed; return how many users' rotations had failed so often that they had to be forced."""
-        self.installed.redrive()
-        told = len(list(self.installed.audit()))
-        self.installed.settle(LONGEST_SETTLING)
-        last = {line["User"]: line for line in list(self.installed.audit())[told:]}
-        exhausted = sorted(user for user, line in last.items() if line.get("Error") == "too-many-attempts")
-        letters = self.cloud.smq.queue(f"{PREFIX}-dead-letters")
-        for receipt in letters.receive(limit=10_000):
-            letters.delete(receipt.handle)
-        for user in exhausted:
-            self.installed.send({"UserName": user, "Force": True})
-        self.installed.settle(LONGEST_SETTLING)
-        return len(exhausted)
-
-    def wrong(self) -> list[str]:
-        """Return of whom it is not true that they sign in with what KMS has, rotated since every request."""
-        found = []
-        for user in self.asked:
-            resets = self.cloud.cloudsso.resets(self.installed.user_ids[user])
-            held = {
-                "KMS has another password": self.installed.current_signs_in(user) == "ok",
-                "the first password is still live": self.installed.signs_in(user, FIRST) == "wrong",
-                "not rotated since the latest request": resets[-1] >= self.asked[user],
-            }
-            found += [f"{user}: {what}" for what, holds in held.items() if not holds]
-        return found
-
-    def footprint(self) -> Footprint:
-        """Return what the survivor holds."""
-        return Footprint.of(self.survivor.pid)
-
-    def left(self, seconds: float = 10) -> Footprint:
-        """End every instance, and return what the cloud's process still holds then, once connections are closed."""
-        self.end_instances()
-        give_up = time.monotonic() + seconds
-        while (left := Footprint.of(os.getpid())).descriptors > self.alone.descriptors and time.monotonic() < give_up:
-            time.sleep(0.05)
-        return left
-
 
 def _request(user: str, since: datetime, drawn: random.Random) -> dict[str, object]:
     request: dict[str, object] = {"UserName": user, "RotatedSince": _stamp(since)}
@@ -266,7 +181,3 @@ def _request(user: str, since: datetime, drawn: random.Random) -> dict[str, obje
 
 def _stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _kinds(armed: list[Armed]) -> list[str]:
-    return sorted({one.fault.kind for one in armed if one.fault is not None})
