@@ -21,6 +21,12 @@ SETTINGS = Path(__file__).with_name("mutmut.toml")
 COPIED = ("shared", "functions", "events", "tests")
 PROCESSES = 2
 NOTICED = ("killed", "timeout")  # a mutant that runs for ever is noticed too
+# A property test fails if it is slow, as any is on a busy machine: a mutant shall be noticed by what it does.
+UNHURRIED = """
+from hypothesis import HealthCheck
+settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+"""
 
 _RESULT = re.compile(r"\s*(?P<key>\S+): (?P<status>.+)")
 _KEY = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<cls>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
@@ -78,6 +84,8 @@ def _copy(folder: Path) -> None:
         shutil.copytree(ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     settings = [(ROOT / "pyproject.toml").read_text(encoding="utf-8"), SETTINGS.read_text(encoding="utf-8")]
     (folder / "pyproject.toml").write_text("\n".join(settings), encoding="utf-8")
+    with (folder / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
+        conftest.write(UNHURRIED)
 
 
 def _mutmut(folder: Path, *arguments: str) -> str:
