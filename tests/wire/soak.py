@@ -5,7 +5,6 @@ A seed decides what is sent, struck and killed, and when. How threads and proces
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 import threading
@@ -95,6 +94,8 @@ class Soak:
     def stretch(self, load: Load) -> None:
         """Let events, faults and kills happen at random within so many seconds, and what follows from them."""
         denied = self._random.sample(self._users, load.denials)
+        for user in self._random.sample(self._users, len(self._users) // 4):
+            self._age(user)
         with self.cloud.timeline.busy():
             for count, do in (
                 (load.events, self._event),
@@ -166,10 +167,12 @@ class Soak:
                 due.pop().choice(at_work).kill()
                 self.killed += 1
 
-    def _scan(self, drawn: random.Random) -> None:
-        for user in drawn.sample(self._users, 4):
-            with contextlib.suppress(Exception):  # an administrator's call may be struck too, or there is no secret yet
-                self.installed.age_secret(user, days=100)
+    def _age(self, user: str) -> None:
+        """Let a scan find that a user is due, or that there is no secret yet."""
+        if self.installed.has_secret(user):
+            self.installed.age_secret(user, days=100)
+
+    def _scan(self, _drawn: random.Random) -> None:
         self.installed.scan()
         self.sent["timer"] += 1
 
