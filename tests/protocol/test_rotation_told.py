@@ -296,3 +296,15 @@ def test_a_claim_that_kms_keeps_refusing_is_tried_twice_and_told_in_kmss_words()
     refuse_every_claim(setup)
     assert told(setup, SecretRefused).startswith("why? ")
     assert (setup.faults.calls["put"], setup.faults.calls["release"]) == (2, 0)
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["there", "gone meanwhile"])
+def test_the_stage_is_taken_off_its_holder_once_before_a_claim_is_given_up(*, taken: bool) -> None:
+    setup = Setup()
+    setup.store.write(setup.secret, "foreign")
+    setup.store._move(setup.store.secrets[setup.secret], setup.store.secrets[setup.secret][0], ROTATING)
+    refuse_every_claim(setup)
+    if taken:
+        setup.faults.refuse["release", 1] = VersionConflict("not there")
+    assert told(setup, SecretRefused).startswith("why? ")
+    assert (setup.faults.calls["put"], setup.faults.calls["release"]) == (2, 1)
