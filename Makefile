@@ -32,10 +32,23 @@ evidence: .venv/ready .venv-reader/ready
 replay: .venv/ready
 	@$(BIN)/python -m tests.protocol.replay $(SEED)
 
+# The core changed in every small way; each change that no test notices must be on the list of those with a reason.
+mutation: .venv/ready
+	@$(BIN)/python -m tests.mutation
+
+# Hours of work with faults and kills at random. Another run: make soak SOAK_SEED=17
+soak: .venv/ready
+	$(BIN)/python -m pytest -n 0 -m "long or not long" -s tests/wire/test_soak.py
+
+# The contract on a real account (docs/conformance.md); without CONFORMANCE_CONFIRM it says what it would do, sends nothing.
+conformance: .venv/ready
+	@$(BIN)/python -m tests.conformance
+
 # The property tests with examples that nobody has tried; what they find becomes a test of its own.
 fuzz: .venv/ready
-	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -n $(JOBS) tests/unit/test_events_properties.py tests/wire/test_garbage.py \
-	  tests/unit/test_history.py tests/unit/test_password.py tests/unit/test_settings.py
+	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -n $(JOBS) tests/unit/test_events_properties.py \
+	  tests/unit/test_events_equivalences.py tests/unit/test_history.py tests/unit/test_password.py \
+	  tests/unit/test_settings.py tests/loopback/test_signature_properties.py tests/wire/test_garbage.py
 
 # A loopback cloud to point one's own scripts at; it prints the environment to export.
 cloud: .venv/ready
