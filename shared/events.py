@@ -43,7 +43,7 @@ def parse(event: bytes, *, received: datetime, directory_id: DirectoryId, rules:
     """Return what an event asks for. It never raises, whatever the bytes are."""
     document = documents.read(event)
     whole = Context(received, directory_id)
-    found = at_most(MOST_IN_EVENT, Reader(rules).value(document, whole), whole)
+    found = at_most(MOST_IN_EVENT, Reader(rules).value(document, whole), document, whole)
     return Parsed(
         requests=merge(finding for finding in found if isinstance(finding, ResetRequest)),
         ignored=tuple(finding for finding in found if isinstance(finding, Ignored)),

@@ -74,7 +74,7 @@ class Reader:
             yield _malformed(context, "the list is empty and asks for nothing")
         for index, value in enumerate(values):
             inner = replace(context, place=context.place.item(index))
-            yield from at_most(MOST_IN_MESSAGE, self.value(value, inner), inner)
+            yield from at_most(MOST_IN_MESSAGE, self.value(value, inner), value, inner)
 
     def document(self, document: Json, context: Context) -> Iterator[Finding]:
         """Yield what an object asks for."""
@@ -149,13 +149,16 @@ class Reader:
         return UnsupportedEvent(happened + aside)
 
 
-def at_most(most: int, findings: Iterable[Finding], context: Context) -> list[Finding]:
-    """Return what a part asks for; one problem instead of it if that is more than anybody means.
+def at_most(most: int, findings: Iterable[Finding], part: object, context: Context) -> list[Finding]:
+    """Return what a part asks for; if that is more than anybody means, its passwords or one problem instead.
 
-    Each finding costs an audit line and a kilobyte of memory, and its sender two characters: `[0,0,0,0, ...`.
+    Each finding costs an audit line and a kilobyte of memory, and its sender two characters: `[0,0,0,0, ...`. But a
+    password among them is disclosed, and has to be told.
     """
     found = list(islice(findings, most + 1))
-    return found if len(found) <= most else [_malformed(context, f"it asks for more than {most:,} things at once")]
+    if len(found) <= most:
+        return found
+    return [*(_leaks(part, context) or [_malformed(context, f"it asks for more than {most:,} things at once")])]
 
 
 def _announced(match: Match, data: object, inner: Context, around: Context) -> Iterator[Finding]:

@@ -11,10 +11,10 @@ import pytest
 from shared import events
 from shared.alerts import Rules
 from shared.envelopes import DEEPEST, Context
-from shared.errors import EventError, MalformedEvent, UnsupportedEvent
-from shared.events import Parsed
+from shared.errors import EventError, MalformedEvent, PasswordInEvent, UnsupportedEvent
+from shared.events import MOST_IN_EVENT, Parsed
 from shared.model import DirectoryId
-from shared.reading import MOST_SHOWN, at_most
+from shared.reading import MOST_IN_MESSAGE, MOST_SHOWN, at_most
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = Rules.load((ROOT / "functions/reset_password/rules.json").read_bytes())
@@ -132,9 +132,26 @@ def test_no_more_than_eight_keys_are_shown_and_more_are_hinted_at(keys: int, mor
 def test_of_more_than_anybody_means_no_more_is_read_than_tells_that_it_is_more() -> None:
     parts = iter(range(100))
     findings = (UnsupportedEvent(f"part {part}") for part in parts)
-    (found,) = at_most(3, findings, Context(RECEIVED, DirectoryId("d-1")))
+    (found,) = at_most(3, findings, [], Context(RECEIVED, DirectoryId("d-1")))
     assert isinstance(found, MalformedEvent)
     assert next(parts) == 4
+
+
+@pytest.mark.parametrize("place", [0, MOST_IN_MESSAGE + 5])
+def test_a_password_is_told_of_though_a_message_asks_for_more_than_anybody_means(place: int) -> None:
+    message: list[object] = [ALICE] * (MOST_IN_MESSAGE + 6)
+    message[place] = {**ALICE, "Password": "x"}
+    told = f"message 1, message {place + 1}, Password"
+    for event, where in (([message], told), ([json.dumps(message)], told)):
+        found = problem(event)
+        assert isinstance(found, PasswordInEvent)
+        assert found.happened == f"There is a password in the event, at {where}; it was not used."
+
+
+def test_a_password_is_told_of_though_an_event_asks_for_more_than_anybody_means() -> None:
+    found = problem([*[ALICE] * MOST_IN_EVENT, {"Password": "x"}])
+    assert isinstance(found, PasswordInEvent)
+    assert found.happened.startswith(f"There is a password in the event, at message {MOST_IN_EVENT + 1}, Password;")
 
 
 def test_no_more_than_eight_passwords_are_told_of() -> None:
