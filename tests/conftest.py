@@ -15,8 +15,9 @@ from tests.localcloud.server import LocalCloud
 pytest_plugins = ["tests.evidence.plugin"]
 
 # `make test` tries the same examples every time: its verdict on a change must not depend on luck. `make fuzz` searches.
-settings.register_profile("steady", derandomize=True)
-settings.register_profile("search", derandomize=False)
+# No deadlines: how fast an example is says something of the machine.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("search", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
