@@ -40,14 +40,16 @@ class App:
 
         Raises a RotatorError without secrets if anything failed, after everything was tried.
         """
+        bug: RotatorError | None = None
         try:
             return self._reset_passwords(event, context)
         except RotatorError as error:
             failed = error
         except Exception as error:  # noqa: BLE001 - a bug; its text may hold anything, so only its type and place go on
-            failed = batch.unexpected(error)
-            audit.problem(context.request_id, failed)
+            failed = bug = batch.unexpected(error)
         failed.__context__ = failed.__cause__ = None
+        if bug is not None:
+            audit.problem(context.request_id, bug)  # if this fails too, what it raises has nothing of the bug with it
         raise failed.with_traceback(None)  # frames hold what the invocation knew
 
     def _reset_passwords(self, event: bytes, context: Context) -> str:

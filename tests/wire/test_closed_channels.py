@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import io
 import os
+import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +17,10 @@ from rich.pretty import pretty_repr
 from shared.errors import SettingsError, UnexpectedFailure
 from shared.invocation import ENVIRONMENT, credentials
 from tests.deployment import CloudClock, Context312, Deployment
+from tests.localcloud.gateway.faults import Fault
+from tests.localcloud.server import LocalCloud
 from tests.wire.leaks import assert_absent, everything_about
+from tests.wire.scanning import Scanning
 
 SECRET = "Marker-of-a-credential-01"
 
@@ -78,11 +84,34 @@ def test_a_bug_outside_of_any_request_is_told_by_its_type_and_place(
     assert '"Error": "unexpected"' in capfd.readouterr().out
 
 
+class BrokenOutput(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_bug_that_cannot_be_logged_is_not_shown_by_what_that_raises(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.app = replace(deployed.app, clock=BrokenClock(deployed.cloud))
+    monkeypatch.setattr(sys, "stdout", BrokenOutput())
+    error = raised_by(lambda: deployed.invoke({"UserName": "alice"}))
+    assert isinstance(error, BrokenPipeError)
+    assert_absent({SECRET}, everything_about(error), "the error")
+
+
+def innermost(error: Exception) -> str:
+    """Return the name of the function that an error's traceback ends in."""
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    return frame.f_code.co_name
+
+
 def test_an_errors_frames_are_those_above_the_invocation_only(deployed: Deployment) -> None:
-    error = raised_by(lambda: deployed.invoke({"UserName": "nobody"}))
-    names = []
-    trace = error.__traceback__
-    while trace is not None:
-        names.append(trace.tb_frame.f_code.co_name)
-        trace = trace.tb_next
-    assert names[-1] == "reset_passwords"
+    assert innermost(raised_by(lambda: deployed.invoke({"UserName": "nobody"}))) == "reset_passwords"
+
+
+@pytest.mark.parametrize("action", ["ListUsers", "InvokeFunction"])
+def test_the_frames_of_a_scans_error_are_those_above_the_invocation_only(cloud: LocalCloud, action: str) -> None:
+    scan = Scanning(cloud)
+    scan.crowd(1, age=lambda _number: 80)
+    cloud.faults.arm(Fault(action, "error", status=403, code="AccessDenied", count=99))
+    assert innermost(raised_by(scan.scan)) == "scan"
