@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 
 # A name of users, secrets and functions alike; and nobody calls what is needed like that.
 _PREFIX = re.compile(r"(?=.{1,32}$)([a-z][a-z0-9-]*-)?conformance-([a-z0-9-]*-)?")
+PREFIX_IS = (
+    "CONFORMANCE_PREFIX is lower-case letters, digits and hyphens, at most 32, has the word conformance, and ends in a "
+    "hyphen: whatever has such a name may be deleted"
+)
+_ENDPOINT = re.compile(r"(127\.0\.0\.1|localhost):[0-9]+")
 
 _NEEDED = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "the key of a role that may do what the plan lists",
@@ -45,6 +50,11 @@ class Account:
     synchronized_user: str | None = None  # the id of a throwaway user that SCIM keeps
     may_enable_sso: bool = False
     endpoint: str | None = None  # host:port of a loopback cloud, over plain HTTP; None: Alibaba Cloud's own
+
+    def __post_init__(self) -> None:
+        """Refuse a prefix that everybody's names have, however it came here."""
+        if not _PREFIX.fullmatch(self.prefix):
+            raise ValueError(PREFIX_IS)
 
 
 class SettingsError(Exception):
@@ -88,14 +98,13 @@ def _ill_formed(given: Mapping[str, str]) -> list[str]:
     prefix, function = given.get("CONFORMANCE_PREFIX", ""), given.get("CONFORMANCE_FUNCTION")
     problems = []
     if prefix and not _PREFIX.fullmatch(prefix):
-        problems.append(
-            "CONFORMANCE_PREFIX is lower-case letters, digits and hyphens, at most 32, has the word conformance, and "
-            "ends in a hyphen: whatever has such a name may be deleted"
-        )
+        problems.append(PREFIX_IS)
     if function and not function.startswith(prefix):
         problems.append("CONFORMANCE_FUNCTION does not begin with CONFORMANCE_PREFIX")
     if "CONFORMANCE_ALLOW_SSO" in given and not _allows_sso(given):
         problems.append("CONFORMANCE_ALLOW_SSO is not the id of the directory: enabling SSO logon locks its users out")
+    if not _ENDPOINT.fullmatch(given.get("CONFORMANCE_ENDPOINT", "localhost:80")):
+        problems.append("CONFORMANCE_ENDPOINT is not on this machine: passwords would go there in the clear")
     return problems
 
 

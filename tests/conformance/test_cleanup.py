@@ -6,18 +6,22 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from alibabacloud_cloudsso20210515 import models as sso
 from alibabacloud_kms20160120 import models as kms
 
+from shared.openapi import Failure
 from tests.conformance.bench import Bench
 from tests.conformance.catalogue import BEHAVIOURS, EXPERIMENTS, Behaviour
 from tests.conformance.gate import Pace
+from tests.conformance.guard import Asked
 from tests.conformance.interrupts import undisturbed
+from tests.conformance.lies import LyingGate
 from tests.conformance.rehearsal import Stage
 from tests.conformance.trials import try_behaviour
-from tests.conformance.verdicts import DiffersError
+from tests.conformance.verdicts import DiffersError, RefusedError
 from tests.localcloud.gateway.faults import Fault
 from tests.loopback import clients
 
@@ -101,6 +105,51 @@ def test_what_was_made_though_the_answer_was_lost_goes_too(rehearsal: Stage, act
     assert tried(rehearsal, make_one_of_each) == ("failed", "no readable answer")
     assert rehearsal.cloud.calls.count(action, applied=True) == 1
     assert everything(rehearsal) == []
+
+
+def answering(rehearsal: Stage, action: str, change: Callable[[dict[str, Any]], object]) -> Bench:
+    """Return a bench whose service answers an action otherwise."""
+
+    def lie(asked: Asked, honest: Callable[[], Any]) -> Any:  # noqa: ANN401 - an answer
+        answer = honest()
+        if asked.action == action and not isinstance(answer, Failure):
+            change(answer["body"])
+        return answer
+
+    pace = Pace(rehearsal.let_pass)
+    return Bench(rehearsal.account, pace, LyingGate(rehearsal.account, pace, lie))
+
+
+def test_whoever_is_found_besides_a_user_whose_id_was_lost_stays(rehearsal: Stage) -> None:
+    bystander = {"UserName": "rotator-conformance-bystander"}
+    bystander["UserId"] = rehearsal.cloud.cloudsso.add_user(bystander["UserName"])
+    bench = answering(rehearsal, "ListUsers", lambda body: body["Users"].append(bystander))
+    rehearsal.cloud.faults.arm(Fault("CreateUser", "drop-after"))
+    with pytest.raises(RefusedError):
+        bench.users.create()
+    assert len(everything(rehearsal)) == 2
+    assert bench.clean() == []
+    assert everything(rehearsal) == [bystander["UserName"]]
+
+
+def test_a_listing_without_a_list_is_an_empty_one(rehearsal: Stage) -> None:
+    bench = answering(rehearsal, "ListUsers", lambda body: body.pop("Users"))
+    rehearsal.cloud.faults.arm(Fault("CreateUser", "drop-before", count=9))
+    with pytest.raises(RefusedError):
+        bench.users.create()
+    assert bench.users.names("UserName eq alice") == []
+    assert bench.clean_up_after_others() == []
+
+
+def test_an_answer_of_another_shape_does_not_end_the_cleaning(rehearsal: Stage) -> None:
+    bench = answering(rehearsal, "ListUsers", lambda body: body.update(Users=7))
+    rehearsal.cloud.faults.arm(Fault("CreateUser", "drop-after"))
+    with pytest.raises(RefusedError):
+        bench.users.create()
+    name = bench.secrets.create()
+    (problem,) = bench.clean()
+    assert problem.endswith(": TypeError")
+    assert name not in everything(rehearsal)
 
 
 def test_a_secret_in_deletion_goes_for_good(rehearsal: Stage) -> None:

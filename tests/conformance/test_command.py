@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from string import Template
@@ -17,6 +18,7 @@ from tests.conformance.__main__ import main
 from tests.conformance.account import Key, SettingsError, from_environment
 from tests.conformance.bench import Bench
 from tests.conformance.gate import Pace
+from tests.conformance.interrupts import end_in_order
 from tests.conformance.rehearsal import Stage
 from tests.conformance.test_cleanup import everything
 from tests.conformance.trials import try_everything
@@ -66,16 +68,26 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
 
 @pytest.mark.parametrize(
     "prefix",
-    ["a-", "cloudsso", "Rotator-conformance-", "rotator/conformance-", "production-", "-----------", "x" * 40 + "-"],
+    [
+        *("", "c", "a-", "cloudsso", "conformance", "Rotator-conformance-", "rotator/conformance-", "production-"),
+        *("-----------", "x" * 40 + "-", "rotator-conformance-*", "rotator-conformance-\n"),
+    ],
 )
 def test_a_prefix_that_could_be_somebody_elses_is_refused(prefix: str) -> None:
     with pytest.raises(SettingsError, match="CONFORMANCE_PREFIX"):
         from_environment({**NEEDED, "CONFORMANCE_PREFIX": prefix})
+    with pytest.raises(ValueError, match="CONFORMANCE_PREFIX"):
+        replace(from_environment(NEEDED), prefix=prefix)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("CONFORMANCE_FUNCTION", "cloudsso-rotator-reset-password"), ("CONFORMANCE_ALLOW_SSO", "true")],
+    [
+        ("CONFORMANCE_FUNCTION", "cloudsso-rotator-reset-password"),
+        ("CONFORMANCE_ALLOW_SSO", "true"),
+        ("CONFORMANCE_ENDPOINT", "example.com:80"),
+        ("CONFORMANCE_ENDPOINT", "127.0.0.1:80@example.com"),
+    ],
 )
 def test_what_would_allow_too_much_is_refused(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
@@ -177,6 +189,27 @@ def test_an_interrupt_ends_it_and_leaves_nothing(rehearsal: Stage) -> None:
     status, output = run(rehearsal, CONFORMANCE_CONFIRM=rehearsal.account.directory_id)
     assert status == 130
     assert "Interrupted" in output
+    assert everything(rehearsal) == []
+
+
+@pytest.fixture
+def ended_in_order() -> Iterator[None]:
+    """Take signals as the command does."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    end_in_order()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("ended_in_order")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_it_waits_for_its_clean_up(rehearsal: Stage, number: signal.Signals) -> None:
+    rehearsal.cloud.faults.after("CreateSecret", lambda: os.kill(os.getpid(), number), nth=3)
+    with pytest.raises(SystemExit) as ended:
+        run(rehearsal, CONFORMANCE_CONFIRM=rehearsal.account.directory_id)
+    assert ended.value.code == 128 + number
+    assert rehearsal.cloud.calls.count("CreateSecret") == 3
     assert everything(rehearsal) == []
 
 

@@ -17,7 +17,7 @@ from tests.conformance.gate import CloudSso
 from tests.conformance.names import Names
 from tests.conformance.verdicts import ACCEPTED, RefusedError, SkippedError, outcome_of
 
-GONE = "EntityNotExists"
+GONE = "EntityNotExists.User"
 _RESET = Params(
     action="ResetUserPassword",
     version="2021-05-15",
@@ -100,9 +100,9 @@ class Users:
         token = None
         while True:
             page = self.page(filtered, next_token=token, **more)
-            found += [user.user_name for user in page.users]
+            found += [user.user_name for user in page.users or []]
             token = page.next_token if page.is_truncated else None
-            if token is None:
+            if not token:
                 return found
 
     def policy(self, directory_id: str | None = None) -> Any:  # noqa: ANN401 - the SDK is untyped
@@ -170,17 +170,18 @@ class Users:
         return problems
 
     def _remove(self, name: str, user_id: str | None) -> None:
-        ids = [user_id] if user_id else [found for _, found in self._listed(f"UserName eq {name}")]
-        for each in ids:
-            self._delete(each)
+        found = [(name, user_id)] if user_id else self._listed(f"UserName eq {name}")
+        for each, its_id in found:
+            if its_id and each == name:  # a service may read `eq` otherwise
+                self._delete(its_id)
 
     def _listed(self, filtered: str, **more: str) -> Iterator[tuple[str, str]]:
         token = None
         while True:
             page = self.page(filtered, max_results=100, next_token=token, **more)
-            yield from ((user.user_name, user.user_id) for user in page.users)
+            yield from ((user.user_name, user.user_id) for user in page.users or [])
             token = page.next_token if page.is_truncated else None
-            if token is None:
+            if not token:
                 return
 
     def _delete(self, user_id: str) -> None:
