@@ -100,7 +100,7 @@ class Users:
         token = None
         while True:
             page = self.page(filtered, next_token=token, **more)
-            found += [user.user_name for user in page.users or []]
+            found += [user.user_name for user in page.users]
             token = page.next_token if page.is_truncated else None
             if not token:
                 return found
@@ -179,7 +179,7 @@ class Users:
         token = None
         while True:
             page = self.page(filtered, max_results=100, next_token=token, **more)
-            yield from ((user.user_name, user.user_id) for user in page.users or [])
+            yield from ((user.user_name, user.user_id) for user in page.users)
             token = page.next_token if page.is_truncated else None
             if not token:
                 return
