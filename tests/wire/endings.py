@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from shared.errors import (
     DirectoryDenied,
@@ -38,6 +39,7 @@ from shared.errors import (
 )
 from tests.estate import Estate
 from tests.localcloud.gateway.faults import Fault, Kind
+from tests.localcloud.server import LocalCloud
 
 ECHO = 'Echo!"7\\/c0ffee0ddba11&deadbeef$'
 GARBAGE = json.dumps({"Code": ECHO, "Message": ECHO, "RequestId": ECHO, "Users": [{"UserName": ECHO}]}).encode()
@@ -48,8 +50,13 @@ DETAILS: dict[Kind, dict[str, Any]] = {
     "cut": {"keep": 60},  # in the middle of the new password
     "garbage": {"body": GARBAGE},
     "refuse-garbage": {"status": 400, "body": GARBAGE},
-    "redirect": {"location": f"http://127.0.0.1:9/?{ECHO}"},
 }
+
+
+def echoing(cloud: LocalCloud, action: str, kind: Kind, nth: int = 1) -> Fault:
+    """Return a fault in whose answer a secret is. A redirect leads to where it would be heard: to the cloud itself."""
+    location = f"http://{cloud.endpoint}/?{quote(ECHO, safe='')}" if kind == "redirect" else None
+    return Fault(action, kind, nth, **{"message": ECHO, "location": location, **DETAILS.get(kind, {})})
 
 
 @dataclass

@@ -18,9 +18,9 @@ from shared.model import DirectoryId, Endpoint, SecretName, SecretValue, User, U
 from tests.contract.directories import credentials_of
 from tests.deployment import CloudClock
 from tests.evidence.plugin import Evidence
-from tests.localcloud.gateway.faults import KINDS, Fault, Kind
+from tests.localcloud.gateway.faults import KINDS, Kind
 from tests.localcloud.server import KMS_REGION, LocalCloud
-from tests.wire.endings import DETAILS, ECHO, ENDINGS, Ending
+from tests.wire.endings import ENDINGS, Ending, echoing
 from tests.wire.heard import Heard
 from tests.wire.overheard import LEVELS, WRONG, BreakingClock, Manner, OverheardRotator, patience
 from tests.wire.wiretap import Wiretap
@@ -79,7 +79,8 @@ def strike(rotator: OverheardRotator, call: str, kind: Kind, manner: Manner) -> 
     action, nth, later = CALLS[call]
     if later:
         stage.rotate()
-    armed = rotator.deployed.cloud.faults.arm(Fault(action, kind, nth, **{"message": ECHO, **DETAILS.get(kind, {})}))
+    cloud = rotator.deployed.cloud
+    armed = cloud.faults.arm(echoing(cloud, action, kind, nth))
     with patience(rotator.monkeypatch, kind):
         rotator.deliver(stage.event(), manner)
     assert armed.struck

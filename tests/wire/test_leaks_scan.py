@@ -17,7 +17,7 @@ from tests.deployment import CloudClock, Context312
 from tests.evidence.plugin import Evidence
 from tests.localcloud.gateway.faults import KINDS, Fault
 from tests.localcloud.server import ACCOUNT_ID, LocalCloud
-from tests.wire.endings import ALWAYS, DETAILS, ECHO
+from tests.wire.endings import ALWAYS, ECHO, echoing
 from tests.wire.findings import Findings, Mint
 from tests.wire.heard import Eavesdropper, Heard
 from tests.wire.overheard import KEY_SECONDS, LEVELS, WRONG, BreakingClock, patience
@@ -147,7 +147,8 @@ def refuse_each_call(overheard: OverheardScan) -> None:
 
 def strike_each_call(overheard: OverheardScan) -> None:
     for action, kind in itertools.product(CALLS, KINDS):
-        armed = overheard.scan.cloud.faults.arm(Fault(action, kind, **{"message": ECHO, **DETAILS.get(kind, {})}))
+        cloud = overheard.scan.cloud
+        armed = cloud.faults.arm(echoing(cloud, action, kind))
         with patience(overheard.monkeypatch, kind):
             overheard.hear({})
         assert armed.struck
