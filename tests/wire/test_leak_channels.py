@@ -21,6 +21,7 @@ from tests.wire.findings import Findings, Mint
 from tests.wire.heard import CHANNELS, Eavesdropper
 from tests.wire.wiretap import Wiretap
 
+pytestmark = pytest.mark.evidence  # docs/evidence.md says that these leaks are found
 KEYS = Credentials("STS.leaky", "key-secret-0123456789abcdef", "security-token-0123456789abcdef")
 
 

@@ -22,6 +22,8 @@ from tests.wire.scanning import Scanning
 
 REQUEST = {"UserName": "alice"}
 
+pytestmark = pytest.mark.evidence  # what test_permissions.py publishes is what these tests see
+
 
 def rows(function: str, needs: Sequence[Need[Any]], *, wide: bool = False) -> pytest.MarkDecorator:
     """Return each permission of a policy.json by its number, or each wide one, with its need, as parameters."""
@@ -56,7 +58,8 @@ def test_a_missing_permission_is_told_and_nothing_is_called_a_success(
     assert need.use(deployed, "alice") == need.without
     deployed.become(document(everything))
     deployed.later(3600)
-    assert uses.rotates(deployed, {**REQUEST, "Force": True}, "alice") == f"`rotated`; {uses.NEW}"
+    again = {**REQUEST, "Force": need.use is uses.worn_out}
+    assert uses.rotates(deployed, again, "alice") == f"`rotated`; {uses.NEW}"
 
 
 @rows("scan_expiring", SCAN)

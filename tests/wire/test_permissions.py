@@ -22,6 +22,8 @@ READINGS = (0, 1, 2)  # KMS asks for `secret`, for `secret/*`, for the new secre
 
 Used = set[tuple[str, str]]
 
+pytestmark = pytest.mark.evidence
+
 
 def rotate(cloud: LocalCloud, reading: int) -> list[Grant]:
     """Use the rotator in every way, for two users each; return what its policy grants."""

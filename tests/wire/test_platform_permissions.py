@@ -15,6 +15,8 @@ from tests.stack import template
 from tests.wire.grants import Grant, document, granted
 from tests.wire.platform_needs import PLATFORM, PlatformNeed
 
+pytestmark = pytest.mark.evidence  # what test_permissions.py publishes is what these tests see
+
 
 @pytest.fixture(scope="module")
 def installed() -> Iterator[Installation]:

@@ -11,7 +11,10 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, TypeVar
+
+import pytest
 
 from shared.errors import RotatorError
 from tests.deployment import Deployment
@@ -40,13 +43,14 @@ THREATS: list[Threat] = []
 
 
 def threat(name: str, *, tried: str, ends: str) -> Callable[[Test], Test]:
-    """Mark a test as the proof of how a threat ends; its fixture `ends` says how."""
+    """Mark a test as the proof of how a threat ends; its fixture `ends` says how, and it runs whenever that is told."""
 
     def mark(test: Test) -> Test:
+        assert "ends" in signature(test).parameters
         made = Threat(name, tried, ends, test.__name__, test.__module__.rpartition(".")[2])
         THREATS.append(made)
         test.__dict__["threat"] = made
-        return test
+        return pytest.mark.evidence(test)
 
     return mark
 
