@@ -52,6 +52,8 @@ class Survival:
 class Kills(Bench):
     """Tries kills: the users of one batch, with first and later rotations by either source, share an instance."""
 
+    kills = 0
+
     def survivals(self) -> Iterator[Survival]:
         """Kill at every call; yield what became of each cell."""
         batches = [
@@ -66,7 +68,7 @@ class Kills(Bench):
     def _killed(self, batch: Sequence[Cell]) -> Iterator[Survival]:
         installed = self.installed
         before = len(installed.resets())
-        last = LastOne(len(batch), installed.kill_rotators)
+        last = LastOne(len(batch), self._kill)
         for cell in batch:
             self._arm(cell, last)
         lines = self.deliver(cell.request for cell in batch)
@@ -76,6 +78,10 @@ class Kills(Bench):
         for cell in batch:
             wrong = ["it ended in the dead letters"] * (cell.user in letters) + self.wrong_with_success(cell.user)
             yield Survival(cell, _told(lines[cell.user]), resets.count(installed.user_ids[cell.user]), wrong)
+
+    def _kill(self) -> None:
+        self.installed.kill_rotators()
+        self.kills += 1
 
     def _arm(self, cell: Cell, last: LastOne) -> None:
         """Let a call come to where it is killed, and go no further."""
