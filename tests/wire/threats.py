@@ -50,7 +50,8 @@ def threat(name: str, *, tried: str, ends: str) -> Callable[[Test], Test]:
         made = Threat(name, tried, ends, test.__name__, test.__module__.rpartition(".")[2])
         THREATS.append(made)
         test.__dict__["threat"] = made
-        return pytest.mark.evidence(test)
+        marked: Test = pytest.mark.evidence(test)
+        return marked
 
     return mark
 
