@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -111,16 +112,16 @@ class _Ports:
         return reading
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any port's any method
-            answer = next(self._answers, None)
-            if answer is None:
-                raise _Stopped(Call(name, args, kwargs))
-            assert isinstance(answer, Answer)
-            if answer.error is not None:
-                raise answer.error
-            return answer.value
+        return partial(self._call, name)
 
-        return call
+    def _call(self, name: str, /, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - what any port returns
+        answer = next(self._answers, None)
+        if answer is None:
+            raise _Stopped(Call(name, args, kwargs))
+        assert isinstance(answer, Answer)
+        if answer.error is not None:
+            raise answer.error.with_traceback(None)  # it is raised in many runs, and would keep all their frames
+        return answer.value
 
     def unique(self) -> str:
         """Return a text that no other delivery or call has, and the same one in every run."""

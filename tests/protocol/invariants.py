@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from shared.errors import RotatorError
 from shared.model import CURRENT, ResetRequest
 from shared.rotation import CLOCK_SKEW
 from tests.fakes import FakeDirectory, FakeStore
-from tests.protocol.delivery import ALICE, SECRET, Ended
+from tests.protocol.delivery import ALICE, SECRET, Call, Ended
 
 
 class Violated(AssertionError):
     """An invariant of docs/protocol.md does not hold."""
 
 
-@dataclass(frozen=True)
-class Truth:
+class Truth(NamedTuple):
     """What no worker can know: whether the current version holds the live password, and since when that is live."""
 
     current_is_live: bool
@@ -51,9 +50,10 @@ def check_live_is_kept(live: str | None, held: Iterable[str]) -> None:
     require(live is None or any(live in value for value in held), "I3: the live password is nowhere")
 
 
-def check_nothing_is_told(ended: Ended) -> None:
-    """I4: what a delivery returns or raises holds no password and no candidate."""
-    shown = f"{ended!r} {ended.error} {ended.error and vars(ended.error)}"
+def check_nothing_is_told(then: Call | Ended) -> None:
+    """I4: no password or candidate is in what a delivery returns or raises, nor in a call where nothing masks it."""
+    error = then.error if isinstance(then, Ended) else None
+    shown = f"{then!r} {error} {error and vars(error)}"
     require("generated-" not in shown and "candidate-" not in shown, "I4: a password is told")
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
-from shared import rotation
-from tests.protocol.cases import AT_ONCE, LATER, Named
+from shared import history, rotation
+from tests.protocol.cases import AT_ONCE, LATER, LONG_BEFORE, Named
 
-SOURCE = Path(rotation.__file__).read_text(encoding="utf-8")
 TOOK_TOO_LONG = '            message = f"The claim on user {quoted(self.user.name)} took'
 
 RACE = Named("no secret", AT_ONCE, staged=False, faults=0, likely=True)
 ONE_FAULT = replace(RACE, faults=1)
 TWO = replace(RACE, faults=2)
 OVERTAKEN = Named("rotated before", LATER, staged=False, faults=1, likely=True)
+OLD_EVENT = Named("rotated before", LONG_BEFORE, staged=False, faults=0, likely=True)
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,31 @@ class Mutant:
     caught_in: Named
     old: str
     new: str
+    of: ModuleType = rotation  # or history, which rotation uses
 
     def load(self) -> ModuleType:
-        """Return the mutated module. Raises ValueError if the source no longer has the text to replace."""
-        if SOURCE.count(self.old) != 1:
+        """Return rotation.py, mutated or using what is. Raises ValueError if the source has no such text any more."""
+        source = _source(self.of)
+        if source.count(self.old) != 1:
             message = f"mutant {self.name!r} does not fit the source any more"
             raise ValueError(message)
-        module = ModuleType(f"mutant: {self.name}")
-        sys.modules[module.__name__] = module  # dataclasses look their module up
-        exec(compile(SOURCE.replace(self.old, self.new), module.__name__, "exec"), module.__dict__)  # noqa: S102 - the project's own source
-        return module
+        mutated = _executed(f"mutant: {self.name}", source.replace(self.old, self.new))
+        if self.of is rotation:
+            return mutated
+        user = _executed(f"user of mutant: {self.name}", _source(rotation))
+        user.__dict__.update(History=mutated.History, Claim=mutated.Claim)
+        return user
+
+
+def _source(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text(encoding="utf-8")
+
+
+def _executed(name: str, source: str) -> ModuleType:
+    module = ModuleType(name)
+    sys.modules[name] = module  # dataclasses look their module up
+    exec(compile(source, name, "exec"), module.__dict__)  # noqa: S102 - the project's own source
+    return module
 
 
 MUTANTS = (
@@ -155,5 +170,95 @@ MUTANTS = (
         replace(RACE, staged=True),
         "        value = self._claim_value(candidate)\n",
         "        value = self._claim_value(None)\n",
+    ),
+    Mutant(
+        "an open claim does not make current doubtful",
+        OLD_EVENT,
+        " or claimed > newest",
+        "",
+        of=history,
+    ),
+    Mutant(
+        "the newest that was published need not be current",
+        replace(OLD_EVENT, beginning="older made current"),
+        " or CURRENT not in self.published[newest].stages",
+        "",
+        of=history,
+    ),
+    Mutant(
+        "a version that nobody claimed is taken for ours",
+        replace(OLD_EVENT, beginning="written by hand"),
+        "        if claimed < newest and len(self.versions) < KMS_KEEPS:\n",
+        "        if len(self.versions) > KMS_KEEPS:\n",
+        of=history,
+    ),
+    Mutant(
+        "the lease is that of the oldest claim",
+        OLD_EVENT,
+        "        return max((version.created for version in self.claims.values()), default=None)\n",
+        "        return min((version.created for version in self.claims.values()), default=None)\n",
+        of=history,
+    ),
+    Mutant(
+        "a worker does not wait for the lease of its own claim",
+        OVERTAKEN,
+        "            if lease:\n",
+        "            if lease and self.failure is None:\n",
+    ),
+    Mutant(
+        "a staged reset is repeated with another candidate",
+        replace(OVERTAKEN, staged=True),
+        "                return self._send_reset(candidate, send_by)\n            except ResetOutcomeUnknown:\n",
+        "                return self._send_reset(self.new_password(self.user.name), send_by)\n"
+        "            except ResetOutcomeUnknown:\n",
+    ),
+    Mutant(
+        "a secret that exists is taken for created",
+        ONE_FAULT,
+        "            return False  # since the list",
+        "            return True  # since the list",
+    ),
+    Mutant(
+        "a claim without an answer is carried on",
+        replace(OVERTAKEN, staged=True),
+        "        except VersionConflict as error:\n            self.refused",
+        "        except SecretStoreUnavailable:\n            pass\n"
+        "        except VersionConflict as error:\n            self.refused",
+    ),
+    Mutant(
+        "a claim becomes current",
+        replace(OVERTAKEN, likely=False),
+        "value, stage=ROTATING, send_by=send_by)\n\n    def _created",
+        "value, stage=None, send_by=send_by)\n\n    def _created",
+    ),
+    Mutant(
+        "a stage that cannot be taken is left where it is",
+        replace(OVERTAKEN, faults=0, likely=False),
+        "                self.store.release(self.secret, ROTATING, holder)\n",
+        "                str(holder)\n",
+    ),
+    Mutant(
+        "the loser of a race for a stage does not look again",
+        replace(OVERTAKEN, likely=False),
+        "        self.refused, self.way_made = None, claim\n",
+        "        self.way_made = claim\n",
+    ),
+    Mutant(
+        "the note of a failure quotes the candidate",
+        replace(ONE_FAULT, staged=True),
+        '{claim.id}:{error.reason}"})',
+        '{claim.id}:{error.reason} of {candidate and candidate.reveal()}"})',
+    ),
+    Mutant(
+        "a claim's time counts from its answer",
+        TWO,
+        "            return None\n        return claimed_at\n",
+        "            return None\n        return self.clock.now()\n",
+    ),
+    Mutant(
+        "a publication's time counts from the answer to the reset",
+        TWO,
+        "self._publish(claim, receipt, send_by=claimed_at + PUBLISH_BY)\n        except",
+        "self._publish(claim, receipt, send_by=self.clock.now() + PUBLISH_BY)\n        except",
     ),
 )

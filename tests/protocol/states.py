@@ -71,8 +71,9 @@ class State(NamedTuple):
 
     def with_worker(self, worker: Worker) -> State:
         """Return the state in which this worker stands somewhere else."""
-        workers = tuple(worker if worker.number == other.number else other for other in self.workers)
-        return State(self.now, self.world, workers, self.flying, self.readings, self.faults, self.down)
+        workers = list(self.workers)
+        workers[worker.number] = worker
+        return State(self.now, self.world, tuple(workers), self.flying, self.readings, self.faults, self.down)
 
 
 class Step(NamedTuple):

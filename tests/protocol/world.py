@@ -133,9 +133,21 @@ def beginnings() -> Mapping[str, World]:
         "no secret": World(),
         "rotated before": _rotated(1),
         "foreign current": _rotated(1, "foreign-1"),
-        "open claim": _rotated(1, "r2-c1"),  # of a worker that is long gone, perhaps after its reset
+        "open claim": _left_open(_rotated(1, "r2-c1")),
         "ten versions": _rotated(5),  # each further one has KMS purge one
+        "older made current": _made_current(_rotated(2), "r1"),  # by somebody who wanted the password before
+        "written by hand": _rotated(1, "r2"),  # by somebody under an id like ours
     }
+
+
+def _left_open(world: World) -> World:
+    """Be the worker whose claim is open: it is long gone, and reset the password before it went."""
+    return _do(world, "reset", ALICE, Password(_LEFT), must_change=False)
+
+
+def _made_current(world: World, version: str) -> World:
+    value = next(held.value for held in world.versions or () if held.id == version)
+    return _do(world, "put", SECRET, VersionId(version), SecretValue(value), stage=None)
 
 
 def _rotated(times: int, *then: str) -> World:
@@ -156,9 +168,11 @@ def _rotated(times: int, *then: str) -> World:
 
 def _do(world: World, name: str, *args: object, **kwargs: object) -> World:
     call = Call(name, args, {**kwargs, "send_by": NOON})
-    _, after = world.after(call, Clocks(_EARLIER, _EARLIER), (("stage_can_be_taken", True),), "")
+    _, after = world.after(call, Clocks(_EARLIER, _EARLIER), _EASY, "")
     return after
 
 
 _EARLIER = NOON - timedelta(hours=3)
-_CLAIM = SecretValue('{"Claim": {}}')
+_EASY: Readings = (("repeated_put_moves_stages", True), ("stage_can_be_taken", True))
+_LEFT = "before-and-not-published"
+_CLAIM = SecretValue(f'{{"Claim": {{"Candidate": "{_LEFT}"}}}}')
