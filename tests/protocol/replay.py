@@ -61,7 +61,7 @@ def _reductions(scenario: Scenario, code: ModuleType) -> Iterator[Scenario]:
         simulation.run()
     except Violated:
         for number in sorted(simulation.happened):
-            yield scenario.but(without=scenario.without | {number})
+            yield scenario.but(only=frozenset(simulation.happened - {number}))
 
 
 if __name__ == "__main__":

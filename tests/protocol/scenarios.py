@@ -29,7 +29,7 @@ class Scenario:
     kinds: tuple[str, ...] = KINDS
     within: float = 130  # seconds in which the workers begin
     switches: Switches = Switches()  # noqa: RUF009 - frozen
-    without: frozenset[int] = frozenset()  # faults and pauses, by their number, that do not happen after all
+    only: frozenset[int] | None = None  # the faults and pauses, by their number, that happen after all; None: all
     absent: frozenset[int] = frozenset()  # workers that are not there after all
 
     @classmethod
@@ -55,7 +55,7 @@ class Scenario:
         """Return what is not as usual, in words."""
         usual = Scenario(self.seed)
         odd = [each.name for each in fields(self) if getattr(self, each.name) != getattr(usual, each.name)]
-        shown = {name: _shown(getattr(self, name)) for name in odd if name not in ("without", "absent")}
+        shown = {name: _shown(getattr(self, name)) for name in odd if name not in ("only", "absent")}
         return f"seed {self.seed}: " + ", ".join(f"{name} {value}" for name, value in shown.items())
 
     def but(self, **changes: Any) -> Scenario:  # noqa: ANN401 - any field's value

@@ -247,7 +247,7 @@ class Simulation:
 
     def _happens(self) -> bool:
         number = next(self.adversities)
-        if number in self.scenario.without:
+        if self.scenario.only is not None and number not in self.scenario.only:
             return False
         self.happened.add(number)
         return True
