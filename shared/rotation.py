@@ -332,6 +332,11 @@ class _Rotation:
         self.distrusted = claim.publishes  # whether or not the doubt is left behind, this run knows better
         doubt, value, put = Claim(claim.rotation + 1, 1), self._claim_value(None), self.store.put
         with suppress(SecretStoreError):
+            if claim.publishes not in History(self.store.versions(self.secret)).versions:
+                return  # refused for another cause; a doubt would begin a new count of claims at each such failure
+        with suppress(SecretStoreError):  # where KMS does not move a custom stage, our own claim is in the way
+            self.store.release(self.secret, ROTATING, claim.id)
+        with suppress(SecretStoreError):
             self._send_until_answered(
                 lambda: put(self.secret, doubt.id, value, stage=ROTATING, send_by=send_by), send_by
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -32,8 +32,10 @@ from shared.model import (
     Outcome,
     PasswordSource,
     Reason,
+    RequestId,
     ResetRequest,
     Rotated,
+    SecretName,
     SecretValue,
     UserId,
     UserName,
@@ -532,16 +534,45 @@ def test_a_publication_is_not_sent_after_its_time() -> None:
     assert all(version.id != "r1" for version in setup.store.secrets[setup.secret])
 
 
-def test_a_publication_that_somebody_else_wrote_is_distrusted() -> None:
-    setup = Setup()
-    setup.faults.then["reset", 1] = lambda: setup.store.write(setup.secret, "r1", '{"Password": "by hand"}')
+@pytest.mark.parametrize("moves", [True, False], ids=["the stage moves", "the stage does not move"])
+@pytest.mark.parametrize("number", [1, 2], ids=["first rotation", "later rotation"])
+def test_a_publication_that_somebody_else_wrote_is_distrusted(number: int, *, moves: bool) -> None:
+    setup = Setup(switches=Switches(stage_can_be_taken=moves))
+    for _ in range(1, number):
+        rotate(setup)
+        setup.clock.advance(3600)
+    taken = f"r{number}"
+    setup.faults.then["reset", number] = lambda: setup.store.write(setup.secret, taken, '{"Password": "by hand"}')
     with pytest.raises(NotPublished):
         rotate(setup, minutes=1.5)
     setup.clock.advance(120)
     done = rotate(setup, setup.request(since=setup.minutes(-600)))  # by another worker, which has not seen it happen
     assert isinstance(done, Rotated)
-    assert done.version == "r2"
+    assert done.version == f"r{number + 1}"
     assert_current_is_live(setup)
+
+
+def test_publications_refused_for_another_cause_leave_the_last_published_password_in_kms() -> None:
+    setup = Setup()
+    rotate(setup)
+    setup.clock.advance(3600)
+    put = setup.store.put
+
+    def refuse(
+        secret: SecretName, version: VersionId, value: SecretValue, *, stage: str | None, send_by: datetime
+    ) -> RequestId:
+        if stage is None:
+            raise VersionConflict("why?")
+        return put(secret, version, value, stage=stage, send_by=send_by)
+
+    setup.store.put = refuse  # type: ignore[method-assign]
+    for _ in range(6):
+        with pytest.raises(NotPublished):
+            rotate(setup, minutes=1.5)
+        setup.clock.advance(120)
+    with pytest.raises(TooManyAttempts):
+        rotate(setup)
+    assert any(version.id == "r1" for version in setup.store.secrets[setup.secret])
 
 
 def test_an_index_that_cannot_be_written_does_not_fail_the_rotation() -> None:
