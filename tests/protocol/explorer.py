@@ -61,6 +61,7 @@ from tests.protocol.world import Clocks, Readings, Undecided, World
 
 UNSEEN = frozenset({"find", "sleep", "tag", "tags", "check_resettable"})  # no other worker can tell when they happen
 STORE = frozenset({"versions", "create", "put", "release", "tag", "tags"})
+Applied = tuple[Readings, int, int]  # a call, under which readings: its answer, and the world that it leaves
 Effect = tuple[State, Worker, int]  # of a call: the state and its worker after it, and the answer
 
 
@@ -93,7 +94,7 @@ class Explorer:
         self._begun: dict[tuple[int, int, datetime], int] = {}
         self._lists: dict[int, int] = {}
         self._waits: dict[tuple[Worker, int], Worker | None] = {}
-        self._effects: dict[tuple[int, datetime, Readings, int], tuple[int, int]] = {}
+        self._effects: dict[tuple[int, datetime, Readings, int], list[Applied]] = {}
         self._nothing = self._answer(None, Answer())
 
     def run(self) -> Result:
@@ -141,10 +142,10 @@ class Explorer:
                 self._end(state)
             return
         due = min(worker.due for worker in waiting)
-        for flying in state.flying:
-            if flying.by <= due:
-                yield from self._land(state, flying, flying.by)
-        if any(flying.by < due for flying in state.flying):
+        overdue = [flying for flying in state.flying if flying.by <= due]
+        for flying in overdue:
+            yield from self._land(state, flying, flying.by)
+        if any(flying.by < due for flying in overdue):
             return
         if due != state.now or due >= state.down > NOON:
             state = state._replace(now=due, down=state.down if due < state.down else NOON)
@@ -196,6 +197,8 @@ class Explorer:
 
     def _wait(self, state: State) -> State:
         """Let time pass while all that happens is that workers look, find that they still have to wait, and sleep."""
+        if not any(worker.answer and worker.seen for worker in state.workers):
+            return state
         latest = min((flying.by for flying in state.flying), default=None)
         while state.now >= state.down:
             waiting = [worker for worker in state.workers if not worker.done]
@@ -301,20 +304,21 @@ class Explorer:
             effects.append((after, then, answer))
         return effects
 
-    def _applied(self, state: State, point: int) -> Iterator[tuple[Readings, int, int]]:
-        """Yield a call's answer and the world it leaves: once, or once for each reading that makes a difference now."""
+    def _applied(self, state: State, point: int) -> list[Applied]:
+        """Return a call's answer and the world it leaves: once, or for each reading that makes a difference now."""
         key = (state.world, state.now, state.readings, point)
-        known = self._effects.get(key)
-        if known is None:
-            try:
-                known = self._effects[key] = self._apply(state, point)
-            except Undecided as undecided:
-                self._result.readings.add(undecided.switch)
-                for value in values(undecided.switch):
-                    readings = tuple(sorted([*state.readings, (undecided.switch, value)]))
-                    yield from self._applied(state._replace(readings=readings), point)
-                return
-        yield state.readings, *known
+        if key not in self._effects:
+            self._effects[key] = self._under_every_reading(state, point)
+        return self._effects[key]
+
+    def _under_every_reading(self, state: State, point: int) -> list[Applied]:
+        try:
+            return [(state.readings, *self._apply(state, point))]
+        except Undecided as undecided:
+            switch = undecided.switch
+        self._result.readings.add(switch)
+        chosen = [tuple(sorted([*state.readings, (switch, value)])) for value in values(switch)]
+        return [each for readings in chosen for each in self._applied(state._replace(readings=readings), point)]
 
     def _listed(self, world: int, point: int) -> int:
         """Return the answer to a look, whoever takes it and whenever."""
