@@ -85,7 +85,11 @@ class Delivery:
         except _Stopped as stopped:
             return stopped.call
         except RotatorError as error:
-            return Ended(error=error)
+            return Ended(error=error.with_traceback(None))
+        finally:
+            for answer in record:
+                if isinstance(answer, Answer) and answer.error is not None:
+                    answer.error.__traceback__ = None  # it is raised in many runs, and would keep all their frames
 
 
 class _Stopped(BaseException):
@@ -120,7 +124,7 @@ class _Ports:
             raise _Stopped(Call(name, args, kwargs))
         assert isinstance(answer, Answer)
         if answer.error is not None:
-            raise answer.error.with_traceback(None)  # it is raised in many runs, and would keep all their frames
+            raise answer.error
         return answer.value
 
     def unique(self) -> str:

@@ -84,7 +84,7 @@ class World:
         try:
             answer = Answer(getattr(port, call.name)(*call.args, **call.kwargs))
         except RotatorError as error:
-            answer = Answer(error=error)
+            answer = Answer(error=error.with_traceback(None))  # it would keep every frame of the explorer
         return answer, self._closed(store, directory, call)
 
     def opened(
