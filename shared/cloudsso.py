@@ -87,20 +87,24 @@ class _WireUser(msgspec.Struct, rename="pascal"):
     tags: list[_WireTag] = []
 
 
+@openapi.answer_shape
 class _UserAnswer(msgspec.Struct, rename="pascal"):
     user: _WireUser
 
 
+@openapi.answer_shape
 class _UsersAnswer(msgspec.Struct, rename="pascal"):
     users: list[_WireUser]
     total_counts: int  # always there; without it the SDK's model turns an empty answer into an empty list
 
 
+@openapi.answer_shape
 class _UsersPage(_UsersAnswer, rename="pascal"):
     is_truncated: bool
     next_token: str = ""  # may be there without IsTruncated, and then means nothing
 
 
+@openapi.answer_shape
 class _ProviderAnswer(msgspec.Struct, rename="pascal"):
     request_id: str
 
@@ -109,6 +113,7 @@ class _WirePolicy(msgspec.Struct, rename="pascal"):
     max_password_age: Annotated[int, msgspec.Meta(ge=1, le=10_000)]  # days; 1 to 120 are documented
 
 
+@openapi.answer_shape
 class _PolicyAnswer(msgspec.Struct, rename="pascal"):
     password_policy: _WirePolicy
 

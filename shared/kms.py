@@ -87,17 +87,20 @@ class _WireVersions(msgspec.Struct, rename="pascal"):
     version_id: list[_WireVersion]
 
 
+@openapi.answer_shape
 class _VersionsAnswer(msgspec.Struct, rename="pascal"):
     total_count: int
     version_ids: _WireVersions
 
 
+@openapi.answer_shape
 class _WrittenAnswer(msgspec.Struct, rename="pascal"):
     request_id: str
     secret_name: str
     version_id: str
 
 
+@openapi.answer_shape
 class _DoneAnswer(msgspec.Struct, rename="pascal"):
     request_id: str
 
@@ -111,6 +114,7 @@ class _WireTags(msgspec.Struct, rename="pascal"):
     tag: list[_WireTag] = []
 
 
+@openapi.answer_shape
 class _SecretAnswer(msgspec.Struct, rename="pascal"):
     tags: _WireTags = msgspec.field(default_factory=_WireTags)
 
@@ -124,6 +128,7 @@ class _WireSecrets(msgspec.Struct, rename="pascal"):
     secret: list[_WireSecret]
 
 
+@openapi.answer_shape
 class _SecretsPage(msgspec.Struct, rename="pascal"):
     total_count: int
     page_number: int
