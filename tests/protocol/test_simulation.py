@@ -19,7 +19,7 @@ from tests.protocol.scenarios import Scenario
 from tests.protocol.simulation import Simulation
 
 SEEDS = 1500
-MANY_SEEDS = 60_000
+MANY_SEEDS = 30_000
 SHARE = 2000  # seeds that a process takes at a time
 
 
