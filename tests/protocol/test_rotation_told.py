@@ -272,6 +272,16 @@ def test_what_another_wrote_is_no_success_to_the_run_that_saw_it_even_where_no_d
     assert told(setup, NotPublished, minutes=ONE_CLAIM).startswith(f"{NOT_CONFIRMED} (version-conflict).")
 
 
+def test_doubt_is_cast_also_where_nobody_can_look_whether_another_wrote_it() -> None:
+    setup = Setup()
+    write_by_hand_before_the_publication(setup)
+    setup.faults.refuse["versions", 2] = SecretStoreUnavailable("KMS is down.")
+    assert told(setup, NotPublished, minutes=ONE_CLAIM).startswith(f"{NOT_CONFIRMED} (version-conflict).")
+    doubt = setup.store.at(setup.secret, ROTATING)
+    assert doubt is not None
+    assert doubt.id == "r2-c1"
+
+
 def test_what_another_wrote_is_rotated_away_by_the_run_that_saw_it() -> None:
     setup = Setup()
     write_by_hand_before_the_publication(setup)
