@@ -79,7 +79,11 @@ def both(beginning: str, asked: str, faults: int, *, likely: bool = False) -> li
 PLAIN = ("no secret", "rotated before", "foreign current")  # worlds in which fewer calls are made
 # To two new events a foreign current version is as good as an old one: there are as many states of each.
 TWO_FAULTS = [case for world in ("no secret", "rotated before") for case in both(world, AT_ONCE, 2, likely=True)]
-EVERY_READING = [case for world in (*PLAIN, "open claim", "ten versions") for case in both(world, AT_ONCE, 1)]
+EVERY_READING = [
+    *(case for world in (*PLAIN, "open claim") for case in both(world, AT_ONCE, 1)),
+    *both("ten versions", AT_ONCE, 0),
+    *both("ten versions", AT_ONCE, 1, likely=True),
+]
 OTHER_TIMES = [case for asked in (LATER, AT_THE_LEASE) for case in both("rotated before", asked, 1)]
 DOUBTFUL = ("open claim", "foreign current", "older made current", "written by hand")  # current is not known to be live
 OLD_EVENTS = [case for world in ("rotated before", *DOUBTFUL) for case in both(world, LONG_BEFORE, 1, likely=True)]
@@ -87,6 +91,7 @@ CASES: list[Named] = [*TWO_FAULTS, *EVERY_READING, *OTHER_TIMES, *OLD_EVENTS]
 
 # What takes too long for `make test`.
 LONG_CASES: list[Named] = [
+    *both("ten versions", AT_ONCE, 1),
     *(case for world in ("no secret", "rotated before") for case in both(world, AT_ONCE, 2)),
     *(
         case
