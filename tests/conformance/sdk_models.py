@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from types import ModuleType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from alibabacloud_cloudsso20210515 import models as sso_models
 from alibabacloud_fc20230330 import models as fc_models
@@ -25,8 +25,7 @@ def strange_fields(version: str, action: str, answer: Any) -> set[str]:  # noqa:
 
 def body_of(version: str, action: str) -> Any:  # noqa: ANN401 - a type
     """Return the type of an answer's body."""
-    hints = get_type_hints(getattr(MODELS[version], f"{action}Response").__init__)
-    body = hints["body"]
+    body = _hints(getattr(MODELS[version], f"{action}Response"))["body"]
     return body if _is_model(body) else STREAM
 
 
@@ -47,13 +46,24 @@ def wire_fields(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a model's class
 
     Only the model itself knows the name: each field is filled in alone, and what it writes is looked at.
     """
-    hints = get_type_hints(model.__init__)
     found = {}
-    for attribute, hint in hints.items():
+    for attribute, hint in _hints(model).items():
         written = model(**{attribute: _sample(hint)}).to_map()
         (name,) = [name for name, value in written.items() if value != []]
         found[name] = hint
     return found
+
+
+def _hints(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a model's class
+    """Return the types of what a model is made of. Where None is the default, Python 3.10 adds it to the type."""
+    return {name: _without_none(hint) for name, hint in get_type_hints(model.__init__).items()}
+
+
+def _without_none(hint: Any) -> Any:  # noqa: ANN401 - a type
+    if get_origin(hint) is not Union:
+        return hint
+    (only,) = (each for each in get_args(hint) if each is not type(None))
+    return only
 
 
 def _flat(model: Any, before: str) -> list[str]:  # noqa: ANN401 - a model's class
