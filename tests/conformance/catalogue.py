@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal
 
 from tests.conformance.bench import Bench
-from tests.localcloud.switches import Switches
+from tests.localcloud.switches import Switches, values
 
 Service = Literal["CloudSSO", "KMS", "Function Compute", "EventBridge"]
 Reading = str | bool
@@ -66,9 +66,8 @@ def experiment(service: Service) -> Callable[[Callable[[Bench], Reading]], Calla
 
 def readings(switch: str) -> tuple[Any, ...]:
     """Return every reading that a switch of the loopback cloud can have, the default first."""
-    values = get_args(get_type_hints(Switches)[switch]) or (True, False)
     default = default_of(switch)
-    return (default, *(value for value in values if value != default))
+    return (default, *(value for value in values(switch) if value != default))
 
 
 def default_of(switch: str) -> Any:  # noqa: ANN401 - a switch's own

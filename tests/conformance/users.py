@@ -18,6 +18,7 @@ from tests.conformance.names import Names
 from tests.conformance.verdicts import ACCEPTED, RefusedError, SkippedError, outcome_of
 
 GONE = "EntityNotExists.User"
+# Said here again and not taken from the rotator: the contract must not share its mistakes.
 _RESET = Params(
     action="ResetUserPassword",
     version="2021-05-15",

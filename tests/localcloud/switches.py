@@ -7,7 +7,7 @@ experiments of tests/conformance find out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -75,3 +75,11 @@ class Switches:
     dead_letters: Literal["one-each", "whole-batch"] = "one-each"
     # EventBridge: what does IsBase64Decode make of a body that is not base64?
     undecodable_body: Literal["kept", "mangled"] = "kept"
+
+
+def values(switch: str) -> tuple[Any, ...]:
+    """Return every reading that a switch can have."""
+    return get_args(_HINTS[switch]) or (True, False)
+
+
+_HINTS = get_type_hints(Switches)

@@ -32,6 +32,7 @@ from shared.errors import RotatorError
 from shared.model import Outcome, ResetReceipt, Rotated
 from shared.rotation import LONGEST_EFFECT
 from tests.fakes import NOON
+from tests.localcloud.switches import values
 from tests.protocol.delivery import READS, TIMEOUT, Answer, Call, Delivery, Ended, refused, unanswered
 from tests.protocol.invariants import (
     Violated,
@@ -42,7 +43,6 @@ from tests.protocol.invariants import (
     check_success,
     require,
 )
-from tests.protocol.readings import values
 from tests.protocol.states import (
     AGAIN,
     AT_ONCE,

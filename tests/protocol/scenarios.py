@@ -6,9 +6,8 @@ from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
-from tests.localcloud.switches import Switches
+from tests.localcloud.switches import Switches, values
 from tests.protocol.cases import SWITCHES
-from tests.protocol.readings import values
 from tests.protocol.world import beginnings
 
 KINDS = ("crash-before", "refused", "crash-after", "lost", "late")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from itertools import combinations, product
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pytest
 
@@ -14,14 +14,8 @@ from tests.deployment import Deployment
 from tests.installation import SCAN, Installation
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
-from tests.localcloud.switches import Switches
+from tests.localcloud.switches import Switches, values
 from tests.wire.pairs import Row, rows
-
-
-def values(switch: str) -> tuple[Any, ...]:
-    """Return every value that a switch can have."""
-    return get_args(get_type_hints(Switches)[switch]) or (True, False)
-
 
 # Those about Function Compute and EventBridge: a rotation by itself meets none of them, what is deployed does.
 PLATFORM = {
