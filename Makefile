@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two test processes by default; the loopback cloud's tests mostly wait for sockets.
 JOBS ?= 2
 
-.PHONY: demo test lint types layers unit evidence replay mutation soak conformance fuzz cloud stack lock clean
+.PHONY: demo test lint types layers unit bench evidence replay mutation soak conformance fuzz cloud stack lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m tests.demo
@@ -27,6 +27,17 @@ unit: .venv/ready .venv-reader/ready
 # docs/evidence.md anew, with the proofs that take too long for `make test`.
 evidence: .venv/ready .venv-reader/ready
 	$(BIN)/python -m pytest -n $(JOBS) -m "evidence or long" --evidence write
+
+# What a rotation costs, against what one would write instead (docs/performance.md). It takes minutes and wants an idle
+# machine; `make bench QUICK=1` takes one, and leaves the published figures alone.
+bench: .venv/ready dist/bench/boto3.ready
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+
+# The peer on another cloud. Without a network the benchmark goes on without it, and says so.
+dist/bench/boto3.ready: tests/bench/requirements.txt .venv/ready
+	@mkdir -p dist/bench && rm -rf dist/bench/boto3
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --target dist/bench/boto3 -r $< \
+	  && touch $@ || { rm -rf dist/bench/boto3; echo "boto3 could not be installed: the benchmark goes on without it."; }
 
 # One run of the random simulation, step by step: make replay SEED=17. What a failing run prints is such a command.
 replay: .venv/ready
@@ -71,7 +82,7 @@ stack: .venv/ready
 	@touch $@
 
 lock: .venv/ready
-	for file in requirements tests/requirements tests/reader/requirements; do \
+	for file in requirements tests/requirements tests/reader/requirements tests/bench/requirements; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-strip-extras \
 	    --no-emit-index-url --custom-compile-command "make lock" --output-file $$file.txt $$file.in || exit 1; \
 	done
