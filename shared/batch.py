@@ -5,7 +5,8 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.errors import EventError, RotationsFailed, RotatorError, UnexpectedFailure
 from shared.model import Outcome, ResetRequest
@@ -13,16 +14,14 @@ from shared.model import Outcome, ResetRequest
 LONGEST = 32_000  # characters of a batch's error: queues and destinations take 128 KB with the event and the stack
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """A request that was carried out, or needed nothing."""
 
     request: ResetRequest
     outcome: Outcome
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """A request that was not."""
 
     request: ResetRequest

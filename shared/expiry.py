@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from shared.model import DirectoryId, TaskId, UserId
 
@@ -35,8 +36,7 @@ def floored(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True):
     """What makes a user due, at one instant."""
 
     as_of: datetime
@@ -53,6 +53,10 @@ class Schedule:
         """Return the instant before which a rotation of this user counts as too long ago."""
         earlier = self.spread.total_seconds() * share(directory_id, user_id)
         return self.as_of - self.max_age + self.lead + timedelta(seconds=int(earlier))
+
+    def latest_threshold(self) -> datetime:
+        """Return an instant that no user's threshold is later than: whoever was rotated since then is not due."""
+        return self.as_of - self.max_age + self.lead + self.spread
 
     def is_due(self, rotated_at: datetime | None, threshold: datetime) -> bool:
         """Tell whether a user is due whose password was rotated then; None: never, as far as is known."""

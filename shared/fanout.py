@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.batch import unexpected
 from shared.errors import DispatchesFailed, RotatorError, quoted
@@ -14,8 +15,7 @@ LONGEST = 32_000  # characters of the error: destinations of asynchronous invoca
 LONGEST_LIST = 6_000  # characters of it that name who was dispatched
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What became of one dispatch."""
 
     due: Due

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
+
+import msgspec
 
 from shared.model import UserName
 from shared.scan import DUE, EXCLUDED, Fate, Plan, Policy
@@ -30,14 +31,13 @@ _LISTS = {
 _SINGLE = (Fate.DISPATCHED, Fate.ALREADY_DISPATCHED, Fate.WOULD_DISPATCH, Fate.FAILED)
 
 
-@dataclass
-class _Roll:
+class _Roll(msgspec.Struct):
     """Those who share a fate: how many, the first names, and the names not told yet."""
 
     count: int = 0
-    named: list[UserName] = field(default_factory=list)
+    named: list[UserName] = msgspec.field(default_factory=list)
     length: int = 0
-    untold: list[UserName] = field(default_factory=list)
+    untold: list[UserName] = msgspec.field(default_factory=list)
 
     def add(self, user: UserName) -> None:
         self.count += 1
@@ -47,12 +47,11 @@ class _Roll:
             self.length += len(user)
 
 
-@dataclass
-class Report:
+class Report(msgspec.Struct):
     """Collects fates while a scan is under way."""
 
     tell: Tell = lambda _fate, _users: None
-    rolls: dict[Fate, _Roll] = field(default_factory=lambda: defaultdict(_Roll))
+    rolls: dict[Fate, _Roll] = msgspec.field(default_factory=lambda: defaultdict(_Roll))
     not_due: int = 0
     out_of_time: bool = False
 

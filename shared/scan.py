@@ -4,20 +4,21 @@
     secrets             a hundred a call; of each that is ours, when it was rotated is kept, and no more
     users               a hundred a call; each is sorted as it passes by, and only the most urgent are kept
 
-So calls and time grow with users, and memory hardly does. A page that cannot be read ends the scan before anything is
-dispatched: partial knowledge would take the unseen for users who need nothing. What the secrets' tags say is a hint,
-which may be stale: who is dispatched by mistake was rotated after the threshold that is sent along, and is left be.
+So calls and time grow with users, and memory hardly does: what is kept of a secret goes when its user has passed by. A
+page that cannot be read ends the scan before anything is dispatched: partial knowledge would take the unseen for users
+who need nothing. What the secrets' tags say is a hint, which may be stale: who is dispatched by mistake was rotated
+after the threshold that is sent along, and is left be.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import TypeVar
+
+import msgspec
 
 from shared.errors import OutOfTime
 from shared.expiry import Schedule, task_id
@@ -65,8 +66,7 @@ EXCLUDED = (Fate.PROTECTED, Fate.DISABLED, Fate.SYNCHRONIZED, Fate.SECRET_IN_DEL
 Tell = Callable[[Fate, UserName], None]
 
 
-@dataclass(frozen=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """A user who is due, and what is known of the password's age."""
 
     user_id: UserId
@@ -98,12 +98,11 @@ class _LeastUrgentFirst:
         return self.due.urgency > other.due.urgency
 
 
-@dataclass
-class MostUrgent:
+class MostUrgent(msgspec.Struct):
     """The most urgent of any number of users, and no more of them than there is room for."""
 
     room: int
-    _heap: list[_LeastUrgentFirst] = field(default_factory=list)
+    _heap: list[_LeastUrgentFirst] = msgspec.field(default_factory=list)
 
     def offer(self, due: Due) -> Due | None:
         """Take a user in; return who has to go for it, which may be the same one."""
@@ -117,8 +116,7 @@ class MostUrgent:
         return sorted((each.due for each in self._heap), key=lambda due: due.urgency)
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What the settings decide about a scan."""
 
     secret_name: Callable[[User], SecretName]
@@ -129,8 +127,7 @@ class Policy:
     limit: int
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """Who is to be dispatched, the most urgent first, and what a scan has seen besides."""
 
     schedule: Schedule
@@ -140,8 +137,7 @@ class Plan:
     expired: int  # of those who are due, those who cannot log on any more, or may not: chosen or deferred
 
 
-@dataclass(frozen=True)
-class Scanner:
+class Scanner(msgspec.Struct, frozen=True):
     """Finds who is due, through the ports."""
 
     directory: Directory
@@ -181,12 +177,11 @@ class Scanner:
             yield page
 
 
-@dataclass
-class _Secrets:
+class _Secrets(msgspec.Struct):
     """All that is kept of the secrets."""
 
-    rotated: dict[SecretName, datetime | None] = field(default_factory=dict)
-    leaving: set[SecretName] = field(default_factory=set)
+    rotated: dict[SecretName, datetime | None] = msgspec.field(default_factory=dict)
+    leaving: set[SecretName] = msgspec.field(default_factory=set)
 
     def note(self, one: Managed, *, future: datetime) -> None:
         # Nothing was rotated at an instant to come: whoever wrote that does not keep a user from being rotated.
@@ -204,20 +199,23 @@ class _Sorting:
         self._secrets = secrets
         self._tell = tell
         self._sso = sso
-        self._seen: Counter[str] = Counter()
+        self._latest = schedule.latest_threshold()
+        self._seen = self._seen_managed = self._seen_expired = 0
         self._expired, self._expiring, self._new = (MostUrgent(policy.limit) for _ in range(3))
 
     def sort(self, user: User) -> None:
         """Give one user a fate, or a place among the most urgent."""
         secret = self._policy.secret_name(user)
         managed = secret in self._secrets.rotated
-        self._seen.update(users=1, managed=managed)
+        rotated_at = self._secrets.rotated.pop(secret, None)  # every user passes by once
+        self._seen += 1
+        self._seen_managed += managed
         if exemption := self._policy.exemption(user):
             self._tell(Fate(exemption.value), user.name)
         elif secret in self._secrets.leaving:
             self._tell(Fate.SECRET_IN_DELETION, user.name)
         elif managed:
-            self._sort_managed(user, self._secrets.rotated[secret])
+            self._sort_managed(user, rotated_at)
         elif self._policy.onboards(user):
             self._is_due(self._new, self._due(user, None, user.created or _LONG_AGO))
         else:
@@ -237,8 +235,7 @@ class _Sorting:
         last = new[: limit - len(first) - len(then)]
         for due in (*expired[len(first) :], *expiring[len(then) :], *new[len(last) :]):
             self._tell(Fate.DEFERRED, due.user_name)
-        seen = self._seen
-        return Plan(self._schedule, (*first, *then, *last), seen["users"], seen["managed"], seen["expired"])
+        return Plan(self._schedule, (*first, *then, *last), self._seen, self._seen_managed, self._seen_expired)
 
     def _sort_managed(self, user: User, rotated_at: datetime | None) -> None:
         if rotated_at is not None and user.created is not None and rotated_at < user.created:
@@ -246,11 +243,12 @@ class _Sorting:
         if rotated_at is None or self._schedule.has_expired(rotated_at):
             self._is_due(self._expired, self._due(user, rotated_at, _LONG_AGO + self._schedule.turn(user.id)))
             return
-        due = self._due(user, rotated_at, rotated_at)
-        if self._schedule.is_due(rotated_at, due.threshold):
-            self._is_due(self._expiring, due)
-        else:
-            self._tell(Fate.NOT_DUE, user.name)
+        if rotated_at < self._latest:  # or nobody's threshold need be reckoned: the most are not due by far
+            due = self._due(user, rotated_at, rotated_at)
+            if self._schedule.is_due(rotated_at, due.threshold):
+                self._is_due(self._expiring, due)
+                return
+        self._tell(Fate.NOT_DUE, user.name)
 
     def _due(self, user: User, rotated_at: datetime | None, urgent_since: datetime) -> Due:
         threshold = self._schedule.threshold(user.directory_id, user.id)
@@ -260,6 +258,6 @@ class _Sorting:
         if self._sso:
             self._tell(Fate.SSO_ENABLED, due.user_name)
             return
-        self._seen.update(expired=kind is self._expired)
+        self._seen_expired += kind is self._expired
         if gone := kind.offer(due):
             self._tell(Fate.DEFERRED, gone.user_name)

@@ -6,8 +6,9 @@ A scan has next to no parameters, and what is unknown is refused by its name: a 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from shared import documents
 from shared.disclosure import disclosures
@@ -26,8 +27,7 @@ AHEAD = timedelta(seconds=5)  # how far the timer's clock may be ahead of ours: 
 _WHOLE = Place()
 
 
-@dataclass(frozen=True)
-class ScanRequest:
+class ScanRequest(msgspec.Struct, frozen=True):
     """A scan is asked for, as of an instant."""
 
     as_of: datetime  # a whole hour: the timer's own, so that a timer's event delivered again asks for the same scan

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from shared import audit, dispatch, fanout, scan_request
 from shared.batch import unexpected
@@ -27,8 +28,7 @@ READING = timedelta(seconds=20)  # at least, before anything can be dispatched
 MakeDispatcher = Callable[[RotationTarget, Endpoint, str, Credentials, Clock], Dispatcher]
 
 
-@dataclass(frozen=True)
-class App:
+class App(msgspec.Struct, frozen=True):
     """One function instance, ready to be invoked."""
 
     settings: ScanSettings

@@ -41,6 +41,15 @@ def test_a_user_is_due_once_the_lead_before_expiry_has_begun_and_not_before_the_
     assert is_due(schedule(), 76 * DAY + timedelta(seconds=1))
 
 
+def test_nobody_is_due_who_was_rotated_after_the_latest_threshold() -> None:
+    assert schedule().latest_threshold() == NOON - 73 * DAY
+
+
+@given(SCHEDULES, IDS)
+def test_no_users_threshold_is_later_than_the_latest(on: Schedule, user_id: UserId) -> None:
+    assert on.latest_threshold() - on.spread <= on.threshold(DIRECTORY, user_id) <= on.latest_threshold()
+
+
 def test_without_a_spread_everybody_is_due_at_the_same_age() -> None:
     assert not is_due(schedule(spread=0), 76 * DAY)
     assert is_due(schedule(spread=0), 76 * DAY + timedelta(seconds=1))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from functions.scan_expiring import index
@@ -82,7 +83,7 @@ class OverheardScan:
         """Scan, in each runtime and at each level by turns, with fresh credentials; and hear what is said."""
         turn = next(self._turn)
         app = self.apps[turn % 2]
-        index._instance["app"] = app if clock is None else replace(app, clock=clock)
+        index._instance["app"] = app if clock is None else msgspec.structs.replace(app, clock=clock)
         audit.configure(LEVELS[turn // 2 % len(LEVELS)])
         context = self._context(turn % 2)
         heard = self._eavesdropper.hear(lambda: index.handler(json.dumps(event).encode(), context))
