@@ -1,0 +1,134 @@
+"""What goes into a package, and where.
+
+functions/, shared/   as they are, and their byte code beside them
+python/               the distributions, pruned: byte code in the source's place for what a start loads
+python/LICENSES.txt   what is in there, and under which licenses
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from tests.package import bytecode, pruning, started
+from tests.package.distributions import Distribution
+from tests.package.elf import trimmed
+from tests.package.target import Interpreter, PackageError, Target
+
+ROOT = Path(__file__).parents[2]
+OWN = ("functions", "shared")
+PACKAGES = "python"  # where s.yaml's PYTHONPATH points
+LICENSES = f"{PACKAGES}/LICENSES.txt"
+CODE = "/code"  # where a function finds itself
+
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The files of a package, and what was done for them."""
+
+    files: Files
+    left_out: Mapping[str, int]  # files, by the name of their kind
+    compiled: int
+    modules: int
+
+
+def own(root: Path) -> Files:
+    """Return the files of this project that are deployed."""
+    found = (path for name in OWN for path in sorted((root / name).rglob("*")) if path.is_file())
+    hidden = (path for path in found if not _private(path.relative_to(root)))
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in hidden}
+
+
+def _private(path: Path) -> bool:
+    return "__pycache__" in path.parts or any(part.startswith(".") for part in path.parts) or path.name.endswith("~")
+
+
+def digest(ours: Mapping[str, bytes], target: Target, interpreter: Interpreter | None, *more: bytes) -> str:
+    """Return a digest of all that a package is made of; `more` says which distributions."""
+    tools = {path.name: path.read_bytes() for path in Path(__file__).parent.glob("*.py")}
+    files = [{name: hashlib.sha256(content).hexdigest() for name, content in each.items()} for each in (ours, tools)]
+    versions = [target.python, sorted(target.wheels or ()), interpreter and interpreter.version, sys.version]
+    facts = [files, versions, zlib.ZLIB_RUNTIME_VERSION, [hashlib.sha256(each).hexdigest() for each in more]]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def contents(
+    ours: Mapping[str, bytes],
+    distributions: Iterable[Distribution],
+    target: Target,
+    interpreter: Interpreter | None,
+    loaded: frozenset[PurePosixPath],
+) -> Contents:
+    """Put a package together. `loaded` are the distributions' modules that a start loads."""
+    distributions = sorted(distributions, key=lambda each: each.name)
+    theirs, left_out = _pruned(distributions)
+    files = {**ours, **theirs, LICENSES: _licenses(distributions)}
+    modules = sum(name.endswith(".py") for name in files)
+    if interpreter is None:
+        return Contents(files, left_out, 0, modules)
+    wanted = [name for name in ours if name.endswith(".py")]
+    wanted += [name for path in loaded if (name := f"{PACKAGES}/{path}") in theirs]
+    compiled = bytecode.compiled({f"{CODE}/{name}": files[name] for name in wanted}, interpreter)
+    for name in wanted:
+        code = compiled.get(f"{CODE}/{name}")
+        if code is not None and name in ours:
+            path = PurePosixPath(name)
+            files[str(path.parent / "__pycache__" / f"{path.stem}.{target.cache_tag}.pyc")] = code
+        elif code is not None:
+            del files[name]
+            files[f"{name}c"] = code
+    return Contents(files, left_out, len(compiled), modules)
+
+
+def _pruned(distributions: Iterable[Distribution]) -> tuple[Files, dict[str, int]]:
+    files: Files = {}
+    left_out: Counter[str] = Counter()
+    for each, path in _paths(distributions):
+        if path.parts[0] == each.information:
+            if not pruning.information(each.name, path):
+                left_out["*.dist-info"] += 1
+                continue
+        elif why := pruning.kind(path):
+            left_out[why.name] += 1
+            continue
+        name, content = f"{PACKAGES}/{path}", trimmed(each.content(path))
+        if files.setdefault(name, content) != content:
+            msg = f"{each.name} and another distribution have different files {path}; nothing was packed"
+            raise PackageError(msg)
+    return files, dict(left_out)
+
+
+def _paths(distributions: Iterable[Distribution]) -> Iterator[tuple[Distribution, PurePosixPath]]:
+    for each in distributions:
+        for path in each.paths:
+            yield each, path
+
+
+def _licenses(distributions: Iterable[Distribution]) -> bytes:
+    """Return what is in the package and the texts of the licenses, each text once."""
+    lines = ["What is in this folder, and under which licenses.", ""]
+    texts: dict[str, list[str]] = defaultdict(list)
+    for each in distributions:
+        lines.append(f"{each.name} {each.version}: {each.license}")
+        for path in each.paths:
+            if path.parts[0] == each.information and pruning.licensing(path):
+                text = each.content(path).decode("utf-8", "replace")
+                texts["\n".join(line.rstrip() for line in text.strip().splitlines())].append(
+                    f"{each.name} ({path.name})"
+                )
+    for text, owners in texts.items():
+        lines += ["", "-" * 80, ", ".join(owners), "", text]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def loaded_by(root: Path, installed: Iterable[Distribution]) -> frozenset[PurePosixPath]:
+    """Return the distributions' modules that a start of the functions loads."""
+    return started.of(started.modules(root), installed)

@@ -1,0 +1,65 @@
+"""A package for the interpreter that runs, of what is installed for it: for the tests, the demo and the measurements.
+
+It is built once for each state of the code, whoever asks first; the others wait for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from tests.package import build
+from tests.package.archive import zipped
+from tests.package.distributions import Distribution, installed
+from tests.package.target import here, interpreter
+
+KEPT = build.ROOT / "dist" / "here"
+_RECENT = 4  # packages that are kept: somebody may just be reading one
+
+
+def for_this_interpreter(root: Path = build.ROOT) -> Path:
+    """Return the package of the code as it is now, for the interpreter that runs; build it if it is not there yet."""
+    target = here()
+    compiler = interpreter(target.python)
+    ours = build.own(root)
+    distributions = _installed((root / "requirements.txt").read_text(encoding="utf-8"))
+    digest = build.digest(ours, target, compiler, *(each.record for each in distributions))
+    path = KEPT / f"{target.cache_tag}-{digest[:24]}.zip"
+    with _alone():
+        if not path.exists():
+            loaded = build.loaded_by(root, distributions)
+            whole = build.contents(ours, distributions, target, compiler, loaded)
+            write(path, zipped(whole.files))
+            _forget_old_ones()
+    return path
+
+
+@lru_cache(maxsize=1)
+def _installed(requirements: str) -> tuple[Distribution, ...]:
+    """Return what is installed; it takes long to read."""
+    return tuple(installed(requirements))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file that is never seen in part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _forget_old_ones() -> None:
+    for old in sorted(KEPT.glob("*.zip"), key=lambda path: path.stat().st_mtime)[:-_RECENT]:
+        old.unlink(missing_ok=True)
