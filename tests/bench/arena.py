@@ -12,6 +12,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import certifi
 
@@ -36,7 +39,9 @@ PEERS_USER = "bob"
 FIRST = "First-Pass-01!x"
 APART = 200.0  # seconds of the cloud's time between two rotations of a user: the lease is over by then
 CHUNK = 100  # users in an event that prepares something
-_ROLE = "peer"
+ROLE = "peer"
+# On Function Compute no function can write byte code beside its source; here root could, whatever a folder's mode is.
+_READ_ONLY = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class BenchError(Exception):
@@ -55,21 +60,20 @@ class Sample:
 class Arena:
     """Everybody, deployed."""
 
-    def __init__(self, cloud: LocalCloud, peer_endpoint: str, *, tls: bool = False) -> None:
+    def __init__(self, cloud: LocalCloud, peer_endpoint: str, trust: Mapping[str, str]) -> None:
         self.cloud = cloud
-        endpoint = f"https://{cloud.tls_endpoint}" if tls else f"http://{cloud.endpoint}"
-        trust = _trust(cloud, peer_endpoint) if tls else {}
+        endpoint = f"https://{cloud.tls_endpoint}" if trust else f"http://{cloud.endpoint}"
         self.installed = Installation(cloud, CLOUDSSO_ENDPOINT=endpoint, KMS_ENDPOINT=endpoint)
         for user in (USER, PEERS_USER):
             self.installed.add_user(user, FIRST)
         clients.create_secret(clients.kms(cloud), self.installed.secret_name(PEERS_USER), "the first")
         ours = {spec(each).target: spec(each) for each in self.installed.manifest.functions}
         surroundings = {**self.installed.endpoints(), "CLOUDSSO_ENDPOINT": endpoint, "KMS_ENDPOINT": endpoint}
-        self.cloud.fc.add_role(_ROLE, ADMIN_POLICY)
+        self.cloud.fc.add_role(ROLE, ADMIN_POLICY)
         self.specs = {ARTEFACT: ours[ROTATOR], SCAN_FUNCTION: ours[SCAN]}
         self.specs |= {each.name: each for each in _peers({**surroundings, "PEER_ENDPOINT": peer_endpoint})}
         for name, each in self.specs.items():
-            self.specs[name] = with_environment(each, trust)
+            self.specs[name] = with_environment(each, {**trust, **_READ_ONLY})
             self.cloud.fc.deploy(self.specs[name])
 
     def names(self) -> list[str]:
@@ -101,11 +105,13 @@ class Arena:
 
     def modules(self, name: str) -> list[str]:
         """Return which modules an instance has imported once it has answered its first event."""
-        self.cloud.clock.shift(APART)
-        probed = probing.standing_in_for(self.specs[name])
-        self.cloud.fc.deploy(probed)
-        found: list[str] = json.loads(self.answer(probed.target, self.event(name)))
+        found: list[str] = self._told(probing.standing_in_for(self.specs[name]), name)
         return found
+
+    def phases(self, name: str) -> dict[str, float]:
+        """Return the CPU seconds of each phase of a cold start."""
+        ends: dict[str, float] = self._told(probing.phases_of(self.specs[name]), name)
+        return {phase: end - start for (phase, end), start in zip(ends.items(), [0.0, *ends.values()], strict=False)}
 
     def rotated_before(self, users: Sequence[str]) -> None:
         """Add users whose password was rotated so long ago that it can be rotated again."""
@@ -138,6 +144,11 @@ class Arena:
         (instance,) = [each for each in self.cloud.fc.instances(target) if each.alive]
         return instance
 
+    def _told(self, stand_in: FunctionSpec, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+        self.cloud.clock.shift(APART)
+        self.cloud.fc.deploy(stand_in)
+        return json.loads(self.answer(stand_in.target, self.event(name)))
+
     def _sample(self, target: Target, event: object, *, since: float | None) -> Sample:
         began = time.perf_counter()
         self.answer(target, event)
@@ -149,8 +160,8 @@ class Arena:
 @contextmanager
 def arena(*, tls: bool = False) -> Iterator[Arena]:
     """Serve a cloud with everybody on it until the block ends."""
-    with peers.serving(tls=tls) as peer, LocalCloud(tls=tls) as cloud:
-        yield Arena(cloud, peer, tls=tls)
+    with TemporaryDirectory() as folder, peers.serving(tls=tls) as peer, LocalCloud(tls=tls) as cloud:
+        yield Arena(cloud, peer, _trust(cloud, peer, Path(folder)) if tls else {})
 
 
 def with_environment(function: FunctionSpec, extra: Mapping[str, str]) -> FunctionSpec:
@@ -162,28 +173,32 @@ def _peers(environment: Mapping[str, str]) -> Iterator[FunctionSpec]:
     """Yield the functions of one file. Who has no packages here is not there."""
     compiled = folders.plain_install("naive", folders.SDKS, byte_code=True)
     source = folders.plain_install("naive-source", folders.SDKS, byte_code=False)
-    yield _peer(NAIVE, "naive", {**environment, "PYTHONPATH": str(compiled)})
-    yield _peer(SOURCE, "naive", {**environment, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"})
-    yield _peer(BARE, "bare", {**environment, "PYTHONPATH": str(compiled)})
+    yield peer(NAIVE, "naive", {**environment, "PYTHONPATH": str(compiled)})
+    yield peer(SOURCE, "naive", {**environment, "PYTHONPATH": str(source)})
+    yield peer(BARE, "bare", {**environment, "PYTHONPATH": str(compiled)})
     if folders.BOTO3.is_dir():
-        yield _peer(BOTO3, "peer_boto3", {**environment, "PYTHONPATH": str(folders.BOTO3)})
-    yield _peer(NOTHING, "nothing", {})
+        yield peer(BOTO3, "peer_boto3", {**environment, "PYTHONPATH": str(folders.BOTO3)})
+    yield peer(NOTHING, "nothing", {})
 
 
-def _peer(name: str, script: str, environment: Mapping[str, str]) -> FunctionSpec:
+def peer(name: str, script: str, environment: Mapping[str, str]) -> FunctionSpec:
+    """Return a function of one of the files beside this one."""
     code = folders.script(script)
-    return FunctionSpec(name, code, f"{script}.handler", timeout=280, environment=environment, role=_ROLE)
+    return FunctionSpec(name, code, f"{script}.handler", timeout=280, environment=environment, role=ROLE)
 
 
-def _trust(cloud: LocalCloud, peer_endpoint: str) -> dict[str, str]:
-    """Return the environment in which everybody trusts the cloud: the official clients read one, boto3 the other."""
+def _trust(cloud: LocalCloud, peer_endpoint: str, folder: Path) -> dict[str, str]:
+    """Return the environment in which everybody trusts whom they call: the official clients read one, boto3 the other.
+
+    Each is a bundle with as many other certificates as in reality: reading them is a part of what a cold start costs.
+    """
     theirs = peer_endpoint.rpartition("/")[2]
-    certificates = [
-        ssl.get_server_certificate((host, int(port)))
-        for host, _, port in (each.partition(":") for each in (cloud.tls_endpoint, theirs))
-    ]
-    bundle = folders.DIST / "trust.pem"
-    bundle.parent.mkdir(parents=True, exist_ok=True)
-    # With as many others as everybody trusts in reality: reading them is a part of what a cold start costs.
-    bundle.write_text("\n".join([certifi.contents(), *certificates]), encoding="utf-8")
-    return {"SSL_CERT_FILE": str(bundle), "AWS_CA_BUNDLE": str(bundle)}
+    return {"SSL_CERT_FILE": _bundle(cloud.tls_endpoint, folder), "AWS_CA_BUNDLE": _bundle(theirs, folder)}
+
+
+def _bundle(endpoint: str, folder: Path) -> str:
+    host, _, port = endpoint.partition(":")
+    bundle = folder / f"{port}.pem"
+    certificates = [certifi.contents(), ssl.get_server_certificate((host, int(port)))]
+    bundle.write_text("\n".join(certificates), encoding="utf-8")
+    return str(bundle)
