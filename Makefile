@@ -1,13 +1,21 @@
 # `make demo` shows the program at work; `make test` checks everything. Both set up what they need in .venv, from PyPI.
+# PYTHON is the interpreter that .venv is made with: make test PYTHON=python3.12. For `make package` alone, a version is
+# that of the runtime to build for: make package PYTHON=3.12.
 PYTHON ?= python3
 BIN := .venv/bin
 # Two test processes by default; the loopback cloud's tests mostly wait for sockets.
 JOBS ?= 2
 
-.PHONY: demo test lint types layers unit bench evidence replay mutation soak conformance fuzz cloud stack lock clean
+.PHONY: demo package test lint types layers unit bench evidence replay mutation soak conformance fuzz cloud stack lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m tests.demo
+
+# dist/code.zip, which s.yaml deploys. It takes no time where nothing has changed.
+RUNTIME := $(or $(filter 3.%,$(PYTHON)),3.10)
+package: override PYTHON := $(or $(filter-out 3.%,$(PYTHON)),python3)
+package: .venv/ready
+	@$(BIN)/python -m tests.package --python $(RUNTIME)
 
 test: lint types layers unit
 
@@ -88,4 +96,4 @@ lock: .venv/ready
 	done
 
 clean:
-	rm -rf .venv .venv-reader .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf dist .venv .venv-reader .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

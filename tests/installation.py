@@ -1,7 +1,8 @@
 """The repository's own s.yaml and the stack around it, on a loopback cloud: what is tested is what is deployed.
 
-Functions run in processes of their own with exactly the permissions of docs/stack.json; events reach them through the
-triggers that s.yaml declares. Nothing here knows how the rotator works.
+Functions run in processes of their own, from the package that s.yaml names (for the Python that is here), with exactly
+the permissions of docs/stack.json; events reach them through the triggers that s.yaml declares. Nothing here knows how
+the rotator works.
 """
 
 from __future__ import annotations
@@ -13,20 +14,29 @@ from typing import Any
 
 from tests.estate import Estate
 from tests.localcloud.fc.backend import Result, Target
+from tests.localcloud.fc.code import PACKAGES, unpacked
 from tests.localcloud.server import ACCOUNT_ID, DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
+from tests.package import for_this_interpreter
 from tests.stack.evaluation import create
 
 ROOT = Path(__file__).parents[1]
+MANIFEST = ROOT / "s.yaml"
+PACKAGE = "./dist/code.zip"  # as s.yaml names it
 EVENTS = ROOT / "events"
 PREFIX = "cloudsso-rotator"
 ROTATOR = Target(f"{PREFIX}-reset-password")
 SCAN = Target(f"{PREFIX}-scan-expiring")
 
 
+def require_packages(folder: Path) -> None:
+    """Let code in a folder have the distributions that the package has, where s.yaml expects them."""
+    (folder / PACKAGES).symlink_to(unpacked(for_this_interpreter()) / PACKAGES)
+
+
 class Installation(Estate):
     """Both functions with their triggers, queues and roles."""
 
-    def __init__(self, cloud: LocalCloud, *, manifest: Path = ROOT / "s.yaml", **exports: str) -> None:
+    def __init__(self, cloud: LocalCloud, *, manifest: Path = MANIFEST, **exports: str) -> None:
         super().__init__(cloud)
         stack = create(
             ACCOUNT_ID,
@@ -48,7 +58,8 @@ class Installation(Estate):
             **exports,
         }
         self.roles = stack.roles
-        self.manifest = cloud.deploy(manifest, self.exports, stack.roles)
+        code = for_this_interpreter() if manifest == MANIFEST else None
+        self.manifest = cloud.deploy(manifest, self.exports, stack.roles, code=code)
 
     def sample(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return one of the sample events."""

@@ -23,6 +23,7 @@ from tests.localcloud.ram.policy import Policy, PolicyRefusedError
 from tests.localcloud.ram.service import Credentials
 from tests.localcloud.server import DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
 from tests.localcloud.state import CallStore, MemoryStore, SqliteStore, StateFileError
+from tests.package.target import PackageError
 
 _LAST_PORT = 65535
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             manifest = deploy(cloud, options.deploy, os.environ, roles) if options.deploy else None
             _announce(cloud, roles, manifest, tls=options.tls)
             stopping.wait()
-    except (ManifestRefusedError, FunctionRefusedError) as refusal:
+    except (ManifestRefusedError, FunctionRefusedError, PackageError) as refusal:
         parser.error(f"--deploy: {refusal}")
     except (StateFileError, OSError) as problem:
         parser.error(_problem(problem, options.port))

@@ -1,4 +1,8 @@
-"""`python -m tests.localcloud --deploy s.yaml`: what is around a manifest when there is nothing but the cloud."""
+"""`python -m tests.localcloud --deploy s.yaml`: what is around a manifest when there is nothing but the cloud.
+
+The project's own s.yaml names a package for the Python of its runtime. What is deployed of it here is the same package
+for the Python that runs.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,9 @@ from typing import Any
 
 from tests.localcloud.fc.manifest import Manifest
 from tests.localcloud.server import ACCOUNT_ID, ADMIN_POLICY, DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
+from tests.package import for_this_interpreter
+
+MANIFEST = Path(__file__).parents[2] / "s.yaml"
 
 
 def environment(cloud: LocalCloud, given: Mapping[str, str]) -> dict[str, str]:
@@ -34,4 +41,5 @@ def deploy(cloud: LocalCloud, path: Path, given: Mapping[str, str], roles: Mappi
         cloud.smq.create_queue(name)
     for name in manifest.topics():
         cloud.smq.create_topic(name)
-    return cloud.deploy(path, environ, {name: [roles.get(name, ADMIN_POLICY)] for name in manifest.roles()})
+    code = for_this_interpreter() if path.resolve() == MANIFEST else None
+    return cloud.deploy(path, environ, {name: [roles.get(name, ADMIN_POLICY)] for name in manifest.roles()}, code=code)

@@ -174,13 +174,18 @@ class LocalCloud:
         """Create a role from policy documents, and issue a key for it: temporary, as a function's always are."""
         return self.ram.issue(self.ram.role(name, ACCOUNT_ID, *documents), expires_in=expires_in)
 
-    def deploy(self, path: Path, environ: Mapping[str, str], policies: Policies) -> Manifest:
+    def deploy(
+        self, path: Path, environ: Mapping[str, str], policies: Policies, *, code: Path | None = None
+    ) -> Manifest:
         """Deploy what an s.yaml declares: functions with their roles, and their triggers.
 
         `environ` is what the manifest's env() sees; `policies` are the documents of each role, by its name. Queues and
-        topics must be there: `Manifest.queues()` and `topics()` tell which.
+        topics must be there: `Manifest.queues()` and `topics()` tell which. `code` stands in for the code that the
+        manifest names, where that is for a Python that is not this one.
         """
         manifest = Manifest.read(path, environ, ACCOUNT_ID)
+        if code is not None:
+            manifest = manifest.running(code)
         self.deployer.deploy(manifest, policies)
         return manifest
 

@@ -16,6 +16,7 @@ from tests.localcloud.fc.manifest import Manifest
 from tests.localcloud.fc.variables import ManifestRefusedError
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import ACCOUNT_ID, ADMIN_POLICY, DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
+from tests.package import for_this_interpreter
 
 ROOT = Path(__file__).parents[2]
 MNS = f"acs:mns:{FC_REGION}:{ACCOUNT_ID}:"
@@ -233,7 +234,8 @@ def deploy_own(cloud: LocalCloud) -> Manifest:
     messages = {"Effect": "Allow", "Action": ["mns:SendMessage", "mns:PublishMessage"], "Resource": "*"}
     rotator = [policy(cloud.cloudsso.directory_id), {"Version": "1", "Statement": [messages]}]
     roles: dict[str, list[dict[str, Any]]] = {name: [ADMIN_POLICY] for name in manifest.roles()}
-    return cloud.deploy(ROOT / "s.yaml", own(cloud), {**roles, "cloudsso-rotator-reset-password": rotator})
+    roles["cloudsso-rotator-reset-password"] = rotator
+    return cloud.deploy(ROOT / "s.yaml", own(cloud), roles, code=for_this_interpreter())
 
 
 def test_a_request_in_the_queue_of_the_projects_own_manifest_rotates_a_password(skipping: LocalCloud) -> None:

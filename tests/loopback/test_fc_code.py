@@ -1,10 +1,12 @@
-"""What is deployed: the folder less .fcignore, its requirements and no others; and settings that make sense."""
+"""What is deployed: a folder less .fcignore, or a zip as it is; and settings that make sense."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -68,14 +70,14 @@ def test_a_removed_folder_is_gone(source: Path) -> None:
     assert not folder.path.parent.exists()
 
 
-def test_requirements_and_only_they_are_to_be_found(workshop: Workshop) -> None:
-    workshop.require("jmespath")
+def test_only_what_is_in_the_code_is_to_be_found(workshop: Workshop) -> None:
+    workshop.require_packages()
     target = workshop.deploy(
         """
         import jmespath, importlib.util
 
         def handler(event, context):
-            absent = [name for name in ("msgspec", "requests", "pytest", "pip") if importlib.util.find_spec(name)]
+            absent = [name for name in ("pytest", "rich", "pip", "tests") if importlib.util.find_spec(name)]
             return [jmespath.__version__, jmespath.search("a", {"a": 1}), absent]
         """,
         environment={"PYTHONPATH": "/code/python"},
@@ -83,49 +85,88 @@ def test_requirements_and_only_they_are_to_be_found(workshop: Workshop) -> None:
     assert workshop.answer(target) == [metadata.version("jmespath"), 1, []]
 
 
-def test_without_a_pythonpath_they_are_not_found(workshop: Workshop) -> None:
-    workshop.require("jmespath")
+def test_without_a_pythonpath_packages_are_not_found(workshop: Workshop) -> None:
+    workshop.require_packages()
     target = workshop.deploy(
         "import importlib.util\ndef handler(event, context):\n    return importlib.util.find_spec('jmespath')"
     )
     assert workshop.answer(target) is None
 
 
-def test_the_projects_own_requirements_are_all_there(deployed: list[CodeFolder]) -> None:
-    deployed.append(CodeFolder(ROOT))
-    found = {path.name for path in (deployed[0].path / "python").iterdir()}
-    assert {"msgspec", "jmespath", "alibabacloud_kms20160120", "darabonba"} <= found
-    assert found.isdisjoint({"pytest", "mypy", "ruff", "starlette", "uvicorn", "yaml"})
-    assert {path.name for path in deployed[0].path.iterdir()} >= {"functions", "shared", "requirements.txt"}
-    assert not (deployed[0].path / "tests").exists()
-
-
-def test_a_marker_that_is_not_so_excludes_a_requirement(source: Path, deployed: list[CodeFolder]) -> None:
-    (source / "requirements.txt").write_text('nowhere-to-be-found==1 ; python_version < "3" \\\n    --hash=sha256:00\n')
-    deployed.append(CodeFolder(source))
-    assert list((deployed[0].path / "python").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("line", "problem"),
-    [
-        ("nowhere-to-be-found==1", "nowhere-to-be-found is not installed"),
-        ("jmespath==0.0.1", r"jmespath==0\.0\.1 is asked for, .* is installed"),
-        ("jmespath = 1", "not understood"),
-    ],
-)
-def test_requirements_that_cannot_be_met_refuse_the_deployment(source: Path, line: str, problem: str) -> None:
-    (source / "requirements.txt").write_text(line)
-    with pytest.raises(FunctionRefusedError, match=problem):
+def test_code_that_requires_what_it_has_not_got_is_refused(source: Path) -> None:
+    (source / "requirements.txt").write_text("jmespath==1.1.0")
+    with pytest.raises(
+        FunctionRefusedError, match=r"no python/, and nothing is installed here: .*pip install -t python"
+    ):
         CodeFolder(source)
 
 
-def test_a_python_folder_that_is_there_already_is_taken_as_it_is(source: Path, deployed: list[CodeFolder]) -> None:
-    (source / "python").mkdir()
-    (source / "python" / "vendored.py").write_text("")
+def test_a_folder_of_packages_or_a_link_to_one_is_taken_as_it_is(source: Path, deployed: list[CodeFolder]) -> None:
     (source / "requirements.txt").write_text("nowhere-to-be-found==1")
+    elsewhere = source.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "linked.py").write_text("")
+    (source / "python").symlink_to(elsewhere)
     deployed.append(CodeFolder(source))
-    assert (deployed[0].path / "python" / "vendored.py").is_file()
+    assert (deployed[0].path / "python" / "linked.py").is_file()
+    assert [path.name for path in elsewhere.iterdir()] == ["linked.py"]  # and left alone
+
+
+# a zip
+
+
+def pack(path: Path, files: Mapping[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_zip_is_deployed_as_it_is_and_read_only(tmp_path: Path, deployed: list[CodeFolder]) -> None:
+    packed = pack(tmp_path / "code.zip", {"index.py": b"", "pkg/mod.py": b"", ".fcignore": b"*.py"})
+    deployed.append(CodeFolder(packed))
+    everything = {str(path.relative_to(deployed[0].path)) for path in deployed[0].path.rglob("*")}
+    assert everything == {".fcignore", "index.py", "pkg", "pkg/mod.py"}  # nothing is left out, nothing is compiled
+    modes = [path.stat().st_mode for path in (deployed[0].path, *deployed[0].path.rglob("*"))]
+    assert not any(mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) for mode in modes)
+
+
+def test_a_zip_is_unpacked_once_and_stays_for_others(tmp_path: Path) -> None:
+    one = CodeFolder(pack(tmp_path / "one.zip", {"index.py": b"1"}))
+    same = CodeFolder(Path(shutil.copy(tmp_path / "one.zip", tmp_path / "same.zip")))
+    other = CodeFolder(pack(tmp_path / "one.zip", {"index.py": b"2"}))
+    one.remove()
+    assert one.path == same.path
+    assert ((same.path / "index.py").read_bytes(), (other.path / "index.py").read_bytes()) == (b"1", b"2")
+
+
+def test_an_instance_writes_no_byte_code(tmp_path: Path, workshop: Workshop) -> None:
+    source = (
+        b"import pathlib, other\ndef handler(event, context):\n    return [str(pathlib.Path(other.__file__).parent)]\n"
+    )
+    packed = pack(tmp_path / "code.zip", {"index.py": source, "other.py": b""})
+    spec = FunctionSpec("f", packed, "index.handler", timeout=60)
+    workshop.cloud.fc.deploy(spec)
+    folder = Path(workshop.answer(spec.target)[0])
+    assert sorted(path.name for path in folder.iterdir()) == ["index.py", "other.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("python/msgspec/_core.cpython-39-x86_64-linux-gnu.so", b"\x7fELF"),
+        ("python/jmespath/ast.pyc", b"\x61\x0d\x0d\x0a of another version"),
+    ],
+)
+def test_a_zip_for_another_python_is_refused_with_what_to_do(tmp_path: Path, name: str, content: bytes) -> None:
+    with pytest.raises(FunctionRefusedError, match=r"is for another Python: .*for_this_interpreter\(\) builds"):
+        CodeFolder(pack(tmp_path / "code.zip", {name: content}))
+
+
+def test_a_zip_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "code.zip").write_bytes(b"PK, or so it says")
+    with pytest.raises(FunctionRefusedError, match=r"code\.zip' cannot be unpacked: File is not a zip file"):
+        CodeFolder(tmp_path / "code.zip")
 
 
 def test_a_pythonpath_in_code_is_where_the_code_is(source: Path, deployed: list[CodeFolder]) -> None:
@@ -148,7 +189,8 @@ def test_a_pythonpath_in_code_is_where_the_code_is(source: Path, deployed: list[
         ({"environment": {"FC_MINE": "1"}}, "begin with FC_: FC_MINE"),
         ({"environment": {"N": 1}}, "not a text"),
         ({"reserved_concurrency": -1}, "not negative"),
-        ({"code": Path("/nowhere")}, "is no folder"),
+        ({"code": Path("/nowhere")}, "is no folder and no zip"),
+        ({"code": Path("/nowhere/code.zip")}, "is no folder and no zip; make package?"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(source: Path, settings: dict[str, Any], problem: str) -> None:

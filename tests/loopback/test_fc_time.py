@@ -165,7 +165,7 @@ def test_a_call_that_is_answered_late_keeps_time_from_jumping(workshop: Workshop
     """Another thread sleeps meanwhile; each call takes a fifth of a real second, and must seem to take little more."""
     workshop.cloud.fc.add_role("reader", ALLOW)
     workshop.cloud.faults.arm(Fault("ListSecrets", "latency", seconds=0.2, count=3))
-    workshop.require("alibabacloud-kms20160120")
+    workshop.require_packages()
     target = workshop.deploy(
         """
         import threading

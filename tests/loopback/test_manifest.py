@@ -93,7 +93,7 @@ def test_the_projects_own_manifest_is_understood() -> None:
         TimerConfig,
     }
     assert "cloudsso-rotator-requests" in manifest.queues()
-    assert reset.code == ROOT
+    assert reset.code == ROOT / "dist" / "code.zip"
 
 
 def test_the_environment_decides_what_the_manifest_leaves_open() -> None:

@@ -6,15 +6,12 @@ import json
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
+from tests.installation import require_packages
 from tests.localcloud.fc.backend import AsyncConfig, Result, Target, TaskRecord
 from tests.localcloud.fc.functions import FunctionSpec
 from tests.localcloud.fc.instance import Instance
@@ -47,12 +44,11 @@ class Workshop:
         self.cloud.fc.deploy(spec)
         return spec.target
 
-    def require(self, *distributions: str, name: str = "f") -> None:
-        """Let a function require distributions, in the versions that the project pins."""
+    def require_packages(self, name: str = "f") -> None:
+        """Let a function have the distributions that the project's functions have."""
         code = self.folder / name
         code.mkdir(exist_ok=True)
-        wanted = sorted(_with_what_they_require(distributions))
-        (code / "requirements.txt").write_text("\n".join(wanted), encoding="utf-8")
+        require_packages(code)
 
     def invoke(self, target: Target, event: bytes = b"") -> Result:
         return self.cloud.fc.invoke(target, event)
@@ -108,20 +104,6 @@ class Workshop:
 
 
 _POLICY = ("max_retry_attempts", "max_event_age", "task", "on_success", "on_failure")
-
-
-def _with_what_they_require(names: Iterable[str]) -> set[str]:
-    """Return pinned requirements, complete as a lock file is."""
-    found: dict[str, str] = {}
-    left = list(names)
-    while left:
-        name = canonicalize_name(left.pop())
-        if name not in found:
-            distribution = metadata.distribution(name)
-            found[name] = f"{name}=={distribution.version}"
-            required = [Requirement(each) for each in distribution.requires or []]
-            left += [each.name for each in required if each.marker is None or each.marker.evaluate({"extra": ""})]
-    return set(found.values())
 
 
 def until(holds: Callable[[], bool], what: str) -> None:

@@ -108,7 +108,8 @@ def _misfits(distribution: Distribution, target: Target) -> Iterator[str]:
         said = ", ".join(sorted(distribution.tags)) or "no wheel"
         yield f"{what} was built here, as {said}"
     for path in distribution.paths:
-        if path.suffix in {".so", ".pyd", ".dylib"} and not path.name.endswith(target.extensions):
+        ending = "".join(path.name.partition(".")[1:])
+        if path.suffix in {".so", ".pyd", ".dylib"} and ending not in target.extensions:
             yield f"{what} has {path}"
 
 

@@ -35,7 +35,7 @@ class Target:
     """A version of CPython, and what of distributions it can load there."""
 
     python: str  # "3.10"
-    extensions: tuple[str, ...]  # how the names of its extension modules end
+    extensions: tuple[str, ...]  # what follows the first dot in the names of its compiled modules, and the dot
     wheels: frozenset[str] | None  # the tags of wheels that run there; None: those that are installed here do
 
     @property

@@ -1,4 +1,4 @@
-"""s.yaml, policy.json, the stack, requirements.txt and .fcignore as data: the tools that read them let much pass."""
+"""s.yaml, policy.json, the stack and requirements.txt as data: the tools that read them let much pass."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from string import Template
@@ -20,6 +19,9 @@ from shared.bootstrap import RESERVE
 from shared.rotation import PUBLISH_BY
 from shared.settings import ScanSettings, Settings, SharedSettings
 from tests.localcloud.fc.manifest import Manifest
+from tests.package import target as package
+from tests.package.__main__ import PACKAGE
+from tests.package.build import CODE, PACKAGES
 from tests.stack import template as stack
 from tests.stack.evaluation import Stack, create
 
@@ -129,7 +131,7 @@ class Recorder(dict[str, str]):
 
 
 def test_the_deployment_has_the_known_keys_only() -> None:
-    assert DEPLOYMENT.keys() == {"edition", "name", "access", "vars", "resources"}
+    assert DEPLOYMENT.keys() == {"edition", "name", "access", "vars", "actions", "resources"}
     assert DEPLOYMENT["edition"] == "3.0.0"
 
 
@@ -141,6 +143,21 @@ def test_the_tool_understands_every_key_and_value(manifest: Manifest) -> None:
 
 def test_every_function_is_deployed_and_every_resource_is_a_function() -> None:
     assert sorted(RESOURCES) == FUNCTIONS
+
+
+def test_the_package_is_built_for_the_runtime_before_either_function_is_deployed() -> None:
+    """An action of the whole file runs also where one function is named: `s reset_password deploy`."""
+    versions = {each["props"]["runtime"].removeprefix("python") for each in RESOURCES.values()}
+    assert versions == {package.VERSIONS[0]}
+    built = {"run": f"make package PYTHON={package.VERSIONS[0]}", "path": "./"}
+    assert DEPLOYMENT["actions"] == {"pre-deploy": [built]}
+
+
+@RESOURCE
+def test_what_is_deployed_is_the_package(name: str, manifest: Manifest) -> None:
+    (function,) = [each for each in manifest.functions if each.resource == name]
+    assert function.code == PACKAGE
+    assert variables(name)["PYTHONPATH"] == f"{CODE}/{PACKAGES}"
 
 
 @RESOURCE
@@ -512,42 +529,3 @@ def test_everything_asked_for_is_pinned_and_each_line_says_why() -> None:
             name, _, why = line.partition("#")
             assert name.strip().partition("[")[0] in pinned
             assert why.strip()
-
-
-# ------------------------------------------------------------------------------------------------------------ .fcignore
-
-
-def ignored(path: str) -> bool:
-    """Tell whether .fcignore keeps a path out of the package; its lines are matched against every part of a path."""
-    lines = (ROOT / ".fcignore").read_text(encoding="utf-8").splitlines()
-    patterns = [line.strip().strip("/") for line in lines if line.strip() and not line.startswith("#")]
-    return any(fnmatchcase(part, pattern) for part in Path(path).parts for pattern in patterns)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "tests/fakes.py",
-        "tests/localcloud/server.py",
-        ".git/config",
-        ".venv/bin/python",
-        ".venv-reader/pyvenv.cfg",
-        ".ci/x",
-        "events/direct.json",
-        "docs/stack.json",
-        "docs/protocol.md",
-        "shared/__pycache__/model.cpython-310.pyc",
-        "pyproject.toml",
-    ],
-)
-def test_what_only_developers_need_is_not_deployed(path: str) -> None:
-    assert ignored(path)
-
-
-@pytest.mark.parametrize("folder", ["shared", "functions"])
-def test_everything_that_runs_is_deployed(folder: str) -> None:
-    paths = [path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".json"}]
-    assert len(paths) > 3
-    assert not [path for path in paths if ignored(str(path))]
-    assert not ignored("python/msgspec/__init__.py")
-    assert not ignored("requirements.txt")

@@ -8,21 +8,21 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.installation import ROOT
+from tests.installation import PACKAGE, ROOT, require_packages
 
 PATIENCE = "READ_TIMEOUT = timedelta(seconds=10)"
-_DEPLOYED = ("functions", "shared", "requirements.txt", ".fcignore")
+_DEPLOYED = ("functions", "shared")
 
 
 def manifest(folder: Path, seconds: float = 1) -> Path:
     """Copy what is deployed into a folder, change the time-out, and return the manifest of that."""
     for name in _DEPLOYED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
+        shutil.copytree(ROOT / name, folder / name)
+    require_packages(folder)
     _replace(folder / "shared" / "openapi.py", PATIENCE, f"READ_TIMEOUT = timedelta(seconds={seconds})")
     path = folder / "s.yaml"
     shutil.copy(ROOT / "s.yaml", path)
-    _replace(path, "code: ./", f"code: {folder}")
+    _replace(path, f"code: {PACKAGE}", f"code: {folder}")
     return path
 
 

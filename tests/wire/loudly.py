@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.installation import PREFIX, ROOT, ROTATOR, SCAN, Installation
+from tests.installation import PACKAGE, PREFIX, ROOT, ROTATOR, SCAN, Installation, require_packages
 from tests.localcloud.fc.backend import Result, Target
 from tests.localcloud.server import LocalCloud
 from tests.wire.loud import WRITTEN
@@ -17,7 +17,7 @@ from tests.wire.wiretap import Sent, Wiretap
 
 _ADDED = ("tests/__init__.py", "tests/wire/__init__.py", "tests/wire/loud.py", "tests/wire/survivors.py")
 _ENTRIES = {
-    "code: ./": "code: {folder}",
+    f"code: {PACKAGE}": "code: {folder}",
     "functions/reset_password/index.handler": "tests/wire/loud.rotate",
     "functions/reset_password/index.initialize": "tests/wire/loud.start_rotator",
     "functions/scan_expiring/index.handler": "tests/wire/loud.scan",
@@ -88,7 +88,8 @@ def _manifest(folder: Path, runtime: str) -> Path:
     code = folder / "code"
     for name in ("shared", "functions"):
         shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (*_ADDED, "requirements.txt"):
+    require_packages(code)
+    for name in _ADDED:
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, code / name)
     text = (ROOT / "s.yaml").read_text(encoding="utf-8").replace("runtime: python3.10", f"runtime: {runtime}")

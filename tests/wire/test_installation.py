@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.installation import PREFIX, ROOT, ROTATOR, SCAN, Installation
+from tests.installation import PACKAGE, PREFIX, ROOT, ROTATOR, SCAN, Installation
 from tests.localcloud.fc.backend import Target
 from tests.localcloud.fc.deploy import spec
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import ACCOUNT_ID, FC_REGION, LocalCloud
+from tests.package import for_this_interpreter
 
 FIRST = "First-Pass-01!x"
 
@@ -245,8 +246,8 @@ def test_two_instances_that_rotate_one_user_at_once_agree(installed: Installatio
 
 def other_manifest(folder: Path, *changes: tuple[str, str]) -> Path:
     """Return s.yaml with changes, elsewhere, for the same code."""
-    text = (ROOT / "s.yaml").read_text(encoding="utf-8").replace("code: ./", f"code: {ROOT}")
-    for old, new in changes:
+    text = (ROOT / "s.yaml").read_text(encoding="utf-8")
+    for old, new in ((f"code: {PACKAGE}", f"code: {for_this_interpreter()}"), *changes):
         assert old in text
         text = text.replace(old, new)
     path = folder / "s.yaml"

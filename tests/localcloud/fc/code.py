@@ -1,44 +1,48 @@
-"""The folder that a function runs from: a copy of what `code:` names, and what `s build` would have added to it.
+"""The folder that a function runs from: a copy of the folder that `code:` names, or the zip that it names, unpacked.
 
-Sources: Serverless Devs leaves out what .fcignore names, in the syntax of .gitignore; `s build` installs the code
-folder's requirements.txt into `<code>/python` (fc3 component). Here nothing is downloaded: the distributions are those
-of the environment that runs the cloud, linked, and what requirements.txt does not name is not to be found.
+Sources: of a folder, Serverless Devs leaves out what .fcignore names, in the syntax of .gitignore; a zip it uploads as
+it is (fc3 component). Nothing is installed here: a folder that requires distributions must have them, in
+`<code>/python`, where `s build` puts them; a link there will do.
 """
 
 from __future__ import annotations
 
+import atexit
 import compileall
+import hashlib
+import importlib.machinery
+import importlib.util
 import os
 import shutil
+import sys
 import tempfile
-from collections import Counter
+import threading
+import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import metadata
 from pathlib import Path
 
 import pathspec
-from packaging.requirements import InvalidRequirement, Requirement
 
 from tests.localcloud.fc.functions import FunctionRefusedError
 
 CODE_PATH = "/code"  # where a function believes to be
 PACKAGES = "python"  # within it
-_BUILT_IN_ENVIRONMENT = frozenset({"__pycache__", ".."})  # compiled files, scripts: not to be linked
+_COMPILED = (".so", ".pyd", ".dylib")
 
 
 class CodeFolder:
     """A deployed copy, read-only."""
 
     def __init__(self, source: Path) -> None:
+        self._temporary: Path | None = None
+        if source.is_file():
+            self.path = unpacked(source)
+            return
         self._temporary = Path(tempfile.mkdtemp(prefix="localcloud-code-"))
         self.path = self._temporary / "code"
         try:
             _copy(source, self.path)
-            requirements = self.path / "requirements.txt"
-            if requirements.is_file() and not (self.path / PACKAGES).exists():
-                _link(_required(requirements), self.path / PACKAGES)
+            _check_complete(source)
             _compile(self.path)
             _protect(self.path)
         except BaseException:
@@ -46,10 +50,9 @@ class CodeFolder:
             raise
 
     def remove(self) -> None:
-        """Delete it."""
-        for folder in _folders(self._temporary):
-            folder.chmod(0o700)
-        shutil.rmtree(self._temporary)
+        """Delete it; what a zip was unpacked into stays for others, until this process ends."""
+        if self._temporary is not None:
+            _remove(self._temporary)
 
     def located(self, search_path: str) -> str:
         """Return a PYTHONPATH in which what lies in /code is said to lie where it really does."""
@@ -60,6 +63,72 @@ class CodeFolder:
         return str(self.path) + place.removeprefix(CODE_PATH) if inside else place
 
 
+class _Unpacked:
+    """What zips were unpacked into, one folder for each content."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, Path] = {}
+        self._lock = threading.Lock()
+
+    def folder(self, archive: Path) -> Path:
+        content = hashlib.sha256(archive.read_bytes()).hexdigest()
+        with self._lock:
+            if content not in self._folders:
+                temporary = Path(tempfile.mkdtemp(prefix="localcloud-code-"))
+                atexit.register(_remove, temporary)
+                _unpack(archive, temporary / "code")
+                self._folders[content] = temporary / "code"
+            return self._folders[content]
+
+
+def unpacked(archive: Path) -> Path:
+    """Return a read-only folder with the content of a zip, the same as long as this process runs.
+
+    Nothing is compiled: what the zip has no byte code for is compiled by each instance, as it is on Function Compute.
+    """
+    return _UNPACKED.folder(archive)
+
+
+_UNPACKED = _Unpacked()
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    target.mkdir()
+    try:
+        with zipfile.ZipFile(archive) as files:
+            for entry in files.infolist():
+                content = b"" if entry.is_dir() else files.read(entry)
+                _check_fit(archive, entry.filename, content)
+                files.extract(entry, target)
+    except zipfile.BadZipFile as problem:
+        msg = f"code {str(archive)!r} cannot be unpacked: {problem}"
+        raise FunctionRefusedError(msg) from None
+    _protect(target)
+
+
+def _check_fit(archive: Path, name: str, content: bytes) -> None:
+    """Refuse what this interpreter would fail to load, long after and less clearly."""
+    ending = "".join(name.rpartition("/")[2].partition(".")[1:])
+    foreign = name.endswith(_COMPILED) and ending not in importlib.machinery.EXTENSION_SUFFIXES
+    foreign = foreign or (name.endswith(".pyc") and not content.startswith(importlib.util.MAGIC_NUMBER))
+    if foreign:
+        msg = (
+            f"code {str(archive)!r} is for another Python: {name} is not for {sys.implementation.cache_tag}, which "
+            "runs the functions here. Run this with that Python, or name a package for this one: "
+            "tests.package.for_this_interpreter() builds the project's"
+        )
+        raise FunctionRefusedError(msg)
+
+
+def _check_complete(source: Path) -> None:
+    if (source / "requirements.txt").is_file() and not (source / PACKAGES).exists():
+        msg = (
+            f"code {str(source)!r} has a requirements.txt and no {PACKAGES}/, and nothing is installed here: "
+            f"in that folder, pip install -t {PACKAGES} -r requirements.txt"
+        )
+        raise FunctionRefusedError(msg)
+
+
 def _copy(source: Path, target: Path) -> None:
     ignored = _ignored(source)
     target.mkdir()
@@ -67,7 +136,10 @@ def _copy(source: Path, target: Path) -> None:
         here = Path(at).relative_to(source)
         folders[:] = [name for name in folders if not ignored.match_file(f"{here / name}/")]
         for name in folders:
-            (target / here / name).mkdir()
+            if (source / here / name).is_symlink():  # read-only already, and compiled, or it would not be shared
+                (target / here / name).symlink_to((source / here / name).resolve())
+            else:
+                (target / here / name).mkdir()
         for name in files:
             if not ignored.match_file(str(here / name)):
                 shutil.copyfile(source / here / name, target / here / name)
@@ -79,97 +151,9 @@ def _ignored(source: Path) -> pathspec.GitIgnoreSpec:
     return pathspec.GitIgnoreSpec.from_lines([*lines, ".fcignore", "__pycache__/"])
 
 
-@dataclass(frozen=True)
-class _Installed:
-    """A distribution of the environment that runs the cloud."""
-
-    version: str
-    folder: Path  # site-packages
-    files: tuple[metadata.PackagePath, ...]
-
-    @classmethod
-    def of(cls, distribution: metadata.Distribution) -> _Installed:
-        """Read what a distribution says of itself."""
-        return cls(distribution.version, Path(str(distribution.locate_file(""))), tuple(distribution.files or ()))
-
-    @property
-    def names(self) -> set[str]:
-        """The names in site-packages under which it brought something."""
-        return {file.parts[0] for file in self.files} - _BUILT_IN_ENVIRONMENT
-
-
-@cache
-def _installed(name: str) -> _Installed:
-    """Return a distribution. It is asked for at each deployment, and takes long to read."""
-    return _Installed.of(metadata.distribution(name))
-
-
-def _required(requirements: Path) -> list[_Installed]:
-    """Return the installed distributions that requirements.txt asks for, in just these versions."""
-    wanted = [each for each in _requirements(requirements) if each.marker is None or each.marker.evaluate()]
-    found: list[_Installed] = []
-    problems: list[str] = []
-    for requirement in wanted:
-        try:
-            distribution = _installed(requirement.name)
-        except metadata.PackageNotFoundError:
-            problems.append(f"{requirement.name} is not installed")
-            continue
-        if not requirement.specifier.contains(distribution.version, prereleases=True):
-            problems.append(f"{requirement} is asked for, {distribution.version} is installed")
-        found.append(distribution)
-    if problems:
-        msg = f"{requirements.name}: {'; '.join(problems)}"
-        raise FunctionRefusedError(msg)
-    return found
-
-
-def _requirements(requirements: Path) -> Iterator[Requirement]:
-    text = requirements.read_text(encoding="utf-8").replace("\\\n", " ")
-    for line in text.splitlines():
-        wanted = line.partition("#")[0].partition(" --hash")[0].strip()
-        if wanted and not wanted.startswith("-"):
-            try:
-                yield Requirement(wanted)
-            except InvalidRequirement as problem:
-                msg = f"{requirements.name}: {wanted!r} is not understood: {problem}"
-                raise FunctionRefusedError(msg) from None
-
-
-def _link(distributions: list[_Installed], packages: Path) -> None:
-    """Link what the distributions brought; file by file where a folder also holds what others brought."""
-    packages.mkdir()
-    shared = _shared_folders()
-    for each in distributions:
-        for name in each.names - shared:
-            (packages / name).symlink_to(each.folder / name)
-        for file in each.files:
-            if file.parts[0] in shared:
-                link = packages / file
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(each.folder / file)
-
-
-@lru_cache(maxsize=1)
-def _shared_folders() -> frozenset[str]:
-    """Return the names in site-packages that several distributions have put files into."""
-    owners = Counter(name for each in metadata.distributions() for name in _Installed.of(each).names)
-    return frozenset(name for name, count in owners.items() if count > 1)
-
-
 def _compile(folder: Path) -> None:
     """Compile what was copied, once for all instances; what does not compile fails when it is imported."""
-    compileall.compile_dir(folder, maxlevels=_depth(folder), quiet=2, rx=_LinkedPackages(folder / PACKAGES))
-
-
-class _LinkedPackages:
-    """Stands in for a pattern: what is linked was compiled when it was installed."""
-
-    def __init__(self, packages: Path) -> None:
-        self._prefix = f"{packages}{os.sep}"
-
-    def search(self, path: str) -> bool:
-        return path.startswith(self._prefix)
+    compileall.compile_dir(folder, maxlevels=_depth(folder), quiet=2)
 
 
 def _depth(folder: Path) -> int:
@@ -177,7 +161,7 @@ def _depth(folder: Path) -> int:
 
 
 def _folders(top: Path) -> Iterator[Path]:
-    """Yield a folder and those in it, outermost first; what is behind a link is not in it."""
+    """Yield a folder and those in it, outermost first."""
     for at, _, _ in os.walk(top):
         yield Path(at)
 
@@ -185,7 +169,11 @@ def _folders(top: Path) -> Iterator[Path]:
 def _protect(folder: Path) -> None:
     for at, _, files in os.walk(folder):
         for name in files:
-            file = Path(at, name)
-            if not file.is_symlink():
-                file.chmod(0o444)
+            Path(at, name).chmod(0o444)
         Path(at).chmod(0o555)
+
+
+def _remove(folder: Path) -> None:
+    for each in _folders(folder):
+        each.chmod(0o700)
+    shutil.rmtree(folder)

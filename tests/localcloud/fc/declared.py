@@ -10,6 +10,7 @@ from typing import Any
 from tests.localcloud.eventbridge.patterns import Pattern, PatternRefusedError
 from tests.localcloud.fc.cron import Schedule, ScheduleRefusedError
 from tests.localcloud.fc.document import converted
+from tests.localcloud.fc.functions import ZIP
 from tests.localcloud.fc.props import (
     CONFIGS,
     NOT_CARRIED_OUT,
@@ -104,7 +105,7 @@ class Declaring:
                 converted(value, str, f"{place}.environmentVariables.{key}")
         props = converted(raw, Props, place)
         code = self.folder / str(props.code)
-        if not code.is_dir():
+        if code.suffix != ZIP and not code.is_dir():  # a zip may be what an action is about to make
             raise ManifestRefusedError(f"{place}.code", f"{props.code} is no folder")
         self._check_role(props.role, f"{place}.role")
         triggers = tuple(

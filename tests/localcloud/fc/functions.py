@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from tests.localcloud.fc.backend import AsyncConfig, Target
 
 Runtime = Literal["python3.10", "python3.12"]
+ZIP = ".zip"  # how the name of code ends that is deployed as it is (fc3 component)
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
@@ -35,7 +36,7 @@ class FunctionSpec:
     """One function; a service makes it one of FC 2.0."""
 
     name: str
-    code: Path  # the folder that `code:` names; what its .fcignore excludes is not deployed
+    code: Path  # the folder that `code:` names, less what its .fcignore excludes; or a zip, as it is
     handler: str  # "pkg/mod.func" or "pkg.mod.func"
     runtime: str = "python3.10"
     service: str | None = None
@@ -67,6 +68,10 @@ class FunctionSpec:
         return self.role.rpartition("/")[2] if self.role else None
 
 
+def _is_zip(code: Path) -> bool:
+    return code.suffix == ZIP and code.is_file()
+
+
 def _rules(spec: FunctionSpec) -> list[tuple[bool, str]]:
     ours = sorted(name for name in spec.environment if name.startswith("FC_"))
     texts = all(isinstance(value, str) for value in spec.environment.values())
@@ -77,7 +82,7 @@ def _rules(spec: FunctionSpec) -> list[tuple[bool, str]]:
         (all(_NAME.fullmatch(name) for name in names), "a name is letters, digits, _ and -, and no digit is first"),
         (spec.runtime in RUNTIMES, f"runtime {spec.runtime!r} is none of {', '.join(RUNTIMES)}"),
         (all(_HANDLER.fullmatch(each) for each in handlers), "a handler is module.function or folder/module.function"),
-        (spec.code.is_dir(), f"code {str(spec.code)!r} is no folder"),
+        (spec.code.is_dir() or _is_zip(spec.code), f"code {str(spec.code)!r} is no folder and no zip; make package?"),
         (1 <= spec.timeout <= _LONGEST_TIMEOUT, f"timeout is 1 to {_LONGEST_TIMEOUT} s"),
         (1 <= spec.initializer_timeout <= _LONGEST_INITIALIZER, f"an initializer has 1 to {_LONGEST_INITIALIZER} s"),
         (spec.memory in _MEMORY, "memory is 128 to 32768 MB in steps of 64"),

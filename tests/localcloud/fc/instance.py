@@ -206,7 +206,7 @@ class Instance:
         given = [str(line), str(launch.shift_file), launch.runtime]
         with processes.deaf_to_terminals():
             return subprocess.Popen(  # noqa: S603 - this interpreter, and this repository's runtime
-                [sys.executable, "-S", "-s", runtime.__file__, *given],
+                [sys.executable, "-S", "-s", "-B", runtime.__file__, *given],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,

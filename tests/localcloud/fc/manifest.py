@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ class Manifest:
         The environment is the one given, and no other: not this process's, nor that of a `.env` file.
         """
         return _Reader(path, environ, account_id).manifest()
+
+    def running(self, code: Path) -> Manifest:
+        """Return the same with this code in every function: that of a package for the Python that is here."""
+        return replace(self, functions=tuple(replace(each, code=code) for each in self.functions))
 
     def queues(self) -> set[str]:
         """Return the names of the queues that must be there first."""

@@ -4,7 +4,9 @@ A re-implementation of the documented contract ("Event handlers", "Context", "Li
 public copy of the official runtime shows is marked "runtime copy". It is run as a script, with the standard library
 alone; the function's own folder is all that it finds besides.
 
-    python -S -s runtime.py SOCKET SHIFT_FILE RUNTIME
+    python -S -s -B runtime.py SOCKET SHIFT_FILE RUNTIME
+
+-B: the code is read-only, also to root, who may run this and would write byte code all the same.
 """
 
 from __future__ import annotations
