@@ -80,7 +80,7 @@ def measure(plan: Plan, tell: Callable[[str], object]) -> results.Results:
         scans=scanned,
         parsing=read,
         recovery=recovered,
-        packages=sizes.measure(None, tell),
+        packages=sizes.measure(tell),
     )
     return msgspec.structs.replace(found, targets=targets.verdicts(found))
 

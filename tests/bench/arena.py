@@ -93,10 +93,7 @@ class Arena:
 
     def ended(self, name: str) -> None:
         """End every instance of a function."""
-        for instance in self.cloud.fc.instances(self.specs[name].target):
-            instance.kill()
-            while instance.alive:
-                time.sleep(0.001)
+        self._end(self.specs[name].target)
 
     def warm(self, name: str, event: object) -> Sample:
         """Invoke a function whose instance is there."""
@@ -144,10 +141,18 @@ class Arena:
         (instance,) = [each for each in self.cloud.fc.instances(target) if each.alive]
         return instance
 
+    def _end(self, target: Target) -> None:
+        for instance in self.cloud.fc.instances(target):
+            instance.kill()
+            while instance.alive:
+                time.sleep(0.001)
+
     def _told(self, stand_in: FunctionSpec, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         self.cloud.clock.shift(APART)
         self.cloud.fc.deploy(stand_in)
-        return json.loads(self.answer(stand_in.target, self.event(name)))
+        told = json.loads(self.answer(stand_in.target, self.event(name)))
+        self._end(stand_in.target)
+        return told
 
     def _sample(self, target: Target, event: object, *, since: float | None) -> Sample:
         began = time.perf_counter()

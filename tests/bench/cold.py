@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.bench.arena import ARTEFACT, Arena, Sample
+from tests.bench.arena import ARTEFACT, NAIVE, Arena, Sample
 from tests.bench.results import Cold, Cost
 from tests.bench.samples import Spread, ratios, spread
 
@@ -20,16 +20,25 @@ def measure(arena: Arena, rounds: int, tell: Callable[[str], object]) -> Cold:
         tell(f"cold starts, round {number + 1} of {rounds}")
         for name in names:
             samples[name].append(arena.cold(name))
-    return summed_up(samples, {name: len(arena.modules(name)) for name in names})
+    phases = {name: [arena.phases(name) for _ in range(rounds)] for name in (ARTEFACT, NAIVE)}
+    return summed_up(samples, {name: len(arena.modules(name)) for name in names}, phases)
 
 
-def summed_up(samples: Mapping[str, Sequence[Sample]], modules: dict[str, int]) -> Cold:
+def summed_up(
+    samples: Mapping[str, Sequence[Sample]],
+    modules: dict[str, int],
+    phases: Mapping[str, Sequence[Mapping[str, float]]],
+) -> Cold:
     """Return what rounds come to."""
     ours = samples[ARTEFACT]
     return Cold(
         cost={name: _cost(theirs) for name, theirs in samples.items()},
         against={name: _against(ours, theirs) for name, theirs in samples.items() if name != ARTEFACT},
         modules=modules,
+        phases={
+            name: {phase: spread([each[phase] for each in rounds]) for phase in rounds[0]}
+            for name, rounds in phases.items()
+        },
     )
 
 

@@ -65,6 +65,8 @@ def _cold(cold: Cold, title: str) -> Iterator[Table]:
     yield Table(f"{title}, {rounds} rounds", ("Function", "CPU", "Wall", "Peak memory", "Modules"), costs)
     ratios = [(NAMES[name], *_ratios(cost), _modules(cold.modules, name)) for name, cost in cold.against.items()]
     yield Table(f"{title}: the artefact against", ("Function", "CPU", "Wall", "Peak memory", "Modules"), ratios)
+    phases = [(NAMES[name], *(_milliseconds(spent) for spent in each.values())) for name, each in cold.phases.items()]
+    yield Table(f"{title}: CPU by phase", ("Function", "Runtime", "Imports", "Initializer", "Event"), phases)
 
 
 def _cost(cost: Cost) -> tuple[str, str, str]:
@@ -87,11 +89,7 @@ def _packages(results: Results) -> Table:
         "naive, without byte code": packages.naive,
         "the artefact": packages.artefact,
     }
-    rows = [
-        (name, f"{size / 1e6:.1f} MB", f"{size / packages.plain:.2f}")
-        for name, size in sizes.items()
-        if size is not None
-    ]
+    rows = [(name, f"{size / 1e6:.1f} MB", f"{size / packages.plain:.2f}") for name, size in sizes.items()]
     return Table("Code package, zipped", ("Package", "Size", "Against the first"), rows)
 
 

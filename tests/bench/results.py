@@ -37,6 +37,7 @@ class Cold(msgspec.Struct, frozen=True):
     cost: dict[str, Cost]
     against: dict[str, Cost]  # the artefact's, divided by another's of the same round
     modules: dict[str, int]  # how many each has imported by then
+    phases: dict[str, dict[str, Spread]]  # CPU seconds of each phase
 
 
 class Warm(msgspec.Struct, frozen=True):
@@ -104,7 +105,7 @@ class Packages(msgspec.Struct, frozen=True):
 
     plain: int  # requirements.txt, installed plainly, without byte code
     plain_with_byte_code: int
-    artefact: int | None
+    artefact: int
     naive: int
 
 

@@ -8,9 +8,10 @@ from packaging.requirements import Requirement
 
 from tests.bench import folders
 from tests.bench.results import Packages
+from tests.package import for_this_interpreter
 
 
-def measure(artefact: int | None, tell: Callable[[str], object]) -> Packages:
+def measure(tell: Callable[[str], object]) -> Packages:
     """Zip what a plain install gives, with and without byte code."""
     tell("zipping")
     lines = (folders.ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
@@ -20,6 +21,6 @@ def measure(artefact: int | None, tell: Callable[[str], object]) -> Packages:
     return Packages(
         plain=folders.zipped_bytes(plain, byte_code=False),
         plain_with_byte_code=folders.zipped_bytes(plain, byte_code=True),
-        artefact=artefact,
+        artefact=for_this_interpreter().stat().st_size,
         naive=folders.zipped_bytes(naive, byte_code=False),
     )

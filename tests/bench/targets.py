@@ -48,7 +48,7 @@ def verdicts(results: Results) -> list[Verdict]:
 def _targets(results: Results) -> Iterator[Target]:
     against, packages = results.cold.against, results.packages
     scan = next((each for each in results.scans if each.users == LARGEST), None)
-    size = None if packages.artefact is None else packages.artefact / packages.plain
+    size = packages.artefact / packages.plain
     yield Target("cold start CPU, against naive with byte code", 0.45, 0.33, against[NAIVE].cpu.median)
     yield Target("cold start CPU, against naive without byte code", 0.16, 0.11, against[SOURCE].cpu.median)
     yield Target("peak memory of a cold start with one rotation, against naive", 0.85, 0.7, against[NAIVE].peak.median)
