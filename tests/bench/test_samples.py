@@ -30,9 +30,8 @@ def test_what_the_runtime_takes_is_subtracted_round_by_round() -> None:
 def test_cold_starts_are_compared_round_by_round() -> None:
     ours = [Sample(1.0, 1.5, 40.0), Sample(3.0, 3.5, 40.0)]
     theirs = [Sample(2.0, 3.0, 80.0), Sample(6.0, 7.0, 80.0)]
-    found = cold.summed_up(
-        {ARTEFACT: ours, NAIVE: theirs}, {ARTEFACT: 200, NAIVE: 1000}, {NAIVE: [{"imports": 1.0}, {"imports": 3.0}]}
-    )
+    phases = {NAIVE: [{"imports": 1.0}, {"imports": 3.0}]}
+    found = cold.summed_up({ARTEFACT: ours, NAIVE: theirs}, {ARTEFACT: 200, NAIVE: 1000}, phases)
     assert list(found.against) == [NAIVE]
     assert [each.median for each in (found.against[NAIVE].cpu, found.against[NAIVE].peak)] == [0.5, 0.5]
     assert found.phases[NAIVE]["imports"].median == 2.0
