@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -54,8 +53,7 @@ class _File(msgspec.Struct, rename="pascal", forbid_unknown_fields=True, frozen=
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Alert:
+class Alert(msgspec.Struct, frozen=True):
     """A rule recognised the document and found the user."""
 
     rule: str
@@ -64,8 +62,7 @@ class Alert:
     since: datetime | None  # None: the event's own time
 
 
-@dataclass(frozen=True)
-class Unclear:
+class Unclear(msgspec.Struct, frozen=True):
     """A rule recognised the document, but could not make out the user or the time."""
 
     rule: str
@@ -73,8 +70,7 @@ class Unclear:
     why: str
 
 
-@dataclass(frozen=True)
-class Noise:
+class Noise(msgspec.Struct, frozen=True):
     """A rule recognised the document as one to ignore."""
 
     rule: str

@@ -8,8 +8,10 @@ keys that are documented as always there, all of them, and by nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from shared.documents import Json, Place, at, kind
 from shared.errors import quoted
@@ -28,8 +30,7 @@ def _none(_document: Json) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """One documented shape. Paths are dotted keys; an empty one means that the shape has no such field."""
 
     trigger: str
@@ -58,16 +59,15 @@ class Envelope:
         return f"field {quoted(self.carries)} must be text, and is {kind(carried)}"
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What is known where a part of the event stands: everything a request there need not say itself."""
 
     received: datetime
     directory_id: DirectoryId
-    place: Place = field(default_factory=Place)
+    place: Place = msgspec.field(default_factory=Place)
     time: datetime | None = None  # the event's own
     reason: Reason = Reason.MANUAL
-    origin: Origin = field(default_factory=lambda: Origin(trigger="direct"))
+    origin: Origin = msgspec.field(default_factory=lambda: Origin(trigger="direct"))
     within: Envelope | None = None  # the innermost that was opened
     depth: int = 0
     dead_letters: int = 0

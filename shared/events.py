@@ -12,8 +12,10 @@ events/README.md shows one event for every trigger, and what becomes of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from shared import documents
 from shared.alerts import Rules
@@ -29,8 +31,7 @@ MOST_IN_EVENT = 10_000  # things that one event may ask for: EventBridge's large
 _URGENCY = {reason: rank for rank, reason in enumerate(Reason)}
 
 
-@dataclass(frozen=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True):
     """Everything that an event asks for, each kind in the order of the event's parts."""
 
     requests: tuple[ResetRequest, ...] = ()

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from shared.model import CURRENT, Version, VersionId
 
@@ -22,8 +23,7 @@ _PUBLISHED = re.compile(r"r([1-9][0-9]*)")
 _CLAIM = re.compile(r"r([1-9][0-9]*)-c([1-9][0-9]*)")
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """The K-th attempt to be the one worker that carries out rotation N."""
 
     rotation: int

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import NewType, NoReturn
+from typing import ClassVar, NewType, NoReturn
+
+import msgspec
 
 DirectoryId = NewType("DirectoryId", str)
 UserId = NewType("UserId", str)
@@ -65,8 +66,7 @@ class SecretValue(Sealed):
     __slots__ = ()
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True):
     """The function role's temporary access key: what signs its calls."""
 
     access_key_id: str
@@ -74,8 +74,7 @@ class Credentials:
     security_token: Sealed | None  # None only for a long-lived key, as on a developer's machine
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """Where a service answers: `host[:port]` as requests are signed for it, and the protocol."""
 
     host: str | None  # None: the service's public endpoint in the region
@@ -98,8 +97,7 @@ class PasswordSource(Enum):
     STAGED = "staged"
 
 
-@dataclass(frozen=True)
-class UserRef:
+class UserRef(msgspec.Struct, frozen=True):
     """The user a request names: by name or by id, exactly one of them."""
 
     name: UserName | None = None
@@ -119,8 +117,7 @@ class UserRef:
         return ("name", self.name.casefold()) if self.name else ("id", self.id or "")
 
 
-@dataclass(frozen=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     """A CloudSSO user as the directory describes it."""
 
     directory_id: DirectoryId
@@ -132,8 +129,7 @@ class User:
     opted_in: bool = False  # has the tag `password-rotation=enabled`
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a request came from, for the audit line: ids only, never content."""
 
     trigger: str  # "direct", "timer", "topic", "queue", "eventbridge", "cloudmonitor", "http", "dead-letter"
@@ -142,8 +138,7 @@ class Origin:
     rule: str | None = None  # the alert rule that recognised the event, if one did
 
 
-@dataclass(frozen=True)
-class ResetRequest:
+class ResetRequest(msgspec.Struct, frozen=True):
     """A user's password must have been rotated since an instant: the one thing every event says."""
 
     user: UserRef
@@ -157,8 +152,7 @@ class ResetRequest:
     origins: tuple[Origin, ...] = ()  # every event merged into this request
 
 
-@dataclass(frozen=True)
-class RotationTarget:
+class RotationTarget(msgspec.Struct, frozen=True):
     """The function that rotations are handed on to: of FC 3.0, or within a service of FC 2.0."""
 
     name: str
@@ -170,8 +164,7 @@ class RotationTarget:
         return f"{self.name}{alias}" if self.service is None else f"{self.service}{alias}/{self.name}"
 
 
-@dataclass(frozen=True)
-class Managed:
+class Managed(msgspec.Struct, frozen=True):
     """A secret of this program's, as a listing of all secrets shows it."""
 
     secret: SecretName
@@ -179,8 +172,7 @@ class Managed:
     in_deletion: bool = False  # waits for its deletion, or for somebody to restore it
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(msgspec.Struct, frozen=True):
     """One version of a secret, without its value."""
 
     id: VersionId
@@ -188,16 +180,14 @@ class Version:
     stages: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class ResetReceipt:
+class ResetReceipt(msgspec.Struct, frozen=True):
     """CloudSSO's acknowledgement of a reset: the password that is live now, and the request that made it so."""
 
     password: Password
     request_id: RequestId
 
 
-@dataclass(frozen=True)
-class Rotated:
+class Rotated(msgspec.Struct, frozen=True):
     """This invocation reset the password and published it as ACSCurrent."""
 
     user: User
@@ -208,18 +198,17 @@ class Rotated:
     publish_request_id: RequestId
     mismatch: timedelta  # from the reset's acknowledgement to the publication's: readers held the old password
     indexed: bool  # the RotatedAt tag was written too; a scan may look again if not
-    name: str = field(default="rotated", init=False)
+    name: ClassVar[str] = "rotated"
 
 
-@dataclass(frozen=True)
-class AlreadyRotated:
+class AlreadyRotated(msgspec.Struct, frozen=True):
     """The current version is ours and newer than the request asks; nothing was done."""
 
     user: User
     secret: SecretName
     version: VersionId
     rotated_at: datetime
-    name: str = field(default="already-rotated", init=False)
+    name: ClassVar[str] = "already-rotated"
 
 
 class Exemption(Enum):
@@ -230,8 +219,7 @@ class Exemption(Enum):
     SYNCHRONIZED = "synchronized"  # SCIM owns the user, and SYNCHRONIZED_USERS is not `rotate`
 
 
-@dataclass(frozen=True)
-class Exempt:
+class Exempt(msgspec.Struct, frozen=True):
     """The user is not to be rotated; nothing was done."""
 
     user: User
@@ -243,15 +231,14 @@ class Exempt:
         return self.why.value
 
 
-@dataclass(frozen=True)
-class WouldRotate:
+class WouldRotate(msgspec.Struct, frozen=True):
     """A dry run's answer: every check that does not write has passed."""
 
     user: User
     secret: SecretName
     version: VersionId  # the version that a rotation would publish
     attempt: int
-    name: str = field(default="would-rotate", init=False)
+    name: ClassVar[str] = "would-rotate"
 
 
 Outcome = Rotated | AlreadyRotated | Exempt | WouldRotate

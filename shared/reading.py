@@ -16,8 +16,10 @@ around it, and an error that was never raised has no frames that hold the event.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
 
 from shared import documents, request
 from shared.alerts import Alert, Match, Noise, Rules
@@ -32,8 +34,7 @@ MOST_SHOWN = 8  # keys, rules or passwords that the errors about one part name
 MOST_IN_MESSAGE = 1_000  # things that one message may ask for; the 64 KB of a queue's have room for thirty thousand
 
 
-@dataclass(frozen=True)
-class Ignored:
+class Ignored(msgspec.Struct, frozen=True):
     """A part of an event that a rule says to ignore."""
 
     where: str
@@ -44,8 +45,7 @@ class Ignored:
 Finding = ResetRequest | Ignored | EventError
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(msgspec.Struct, frozen=True):
     """Reads the parts of an event, from the outermost in."""
 
     rules: Rules

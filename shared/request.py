@@ -9,9 +9,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
 
 from shared.documents import LONGEST_KEY, Json, kind
 from shared.envelopes import Context
@@ -30,8 +32,7 @@ RESTRICTING = ("DirectoryId", "DryRun")  # fields by which a request asks for le
 _REASONS = {reason.value: reason for reason in Reason}
 
 
-@dataclass(frozen=True)
-class _Field:
+class _Field(msgspec.Struct, frozen=True):
     expects: str
     accepts: Callable[[object], bool]
 

@@ -30,9 +30,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
+
+import msgspec
 
 from shared.errors import (
     NotPublished,
@@ -89,8 +90,7 @@ LONGEST_PAUSE = timedelta(seconds=10)
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What the settings decide, and not the protocol."""
 
     secret_name: Callable[[User], SecretName]
@@ -99,8 +99,7 @@ class Policy:
     must_change: Callable[[ResetRequest], bool]
 
 
-@dataclass(frozen=True)
-class Rotator:
+class Rotator(msgspec.Struct, frozen=True):
     """The protocol, bound to the world through its ports."""
 
     directory: Directory

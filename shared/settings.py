@@ -6,11 +6,12 @@ Each function has its own, exactly what it reads; what both read is `SharedSetti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
+
+import msgspec
 
 from shared.model import (
     DirectoryId,
@@ -73,8 +74,7 @@ class Onboard(Enum):
         return self is Onboard.ALL or (self is Onboard.TAGGED and user.opted_in)
 
 
-@dataclass(frozen=True)
-class SharedSettings:
+class SharedSettings(msgspec.Struct, frozen=True):
     """What every function is told: where the directory and the secrets are, and whom to leave alone."""
 
     directory_id: DirectoryId
@@ -134,8 +134,7 @@ def _shared(read: Reader, function_region: str | None) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Settings(SharedSettings):
+class Settings(SharedSettings, frozen=True):
     """What the function that rotates is told besides: how passwords are made and kept."""
 
     kms_instance_id: str | None
@@ -164,8 +163,7 @@ class Settings(SharedSettings):
         }
 
 
-@dataclass(frozen=True)
-class ScanSettings(SharedSettings):
+class ScanSettings(SharedSettings, frozen=True):
     """What the function that scans is told besides: who is due when, and which function rotates."""
 
     rotation_function: RotationTarget

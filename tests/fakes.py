@@ -6,8 +6,10 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+
+from msgspec.structs import replace
 
 from shared.errors import (
     DirectoryUnavailable,
@@ -411,4 +413,4 @@ class Setup:
 
         since = self.minutes(-1)
         asked = ResetRequest(UserRef(name=self.alice.name), since, Reason.MANUAL)
-        return replace(asked, **changes)  # type: ignore[arg-type]
+        return replace(asked, **changes)

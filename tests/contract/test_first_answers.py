@@ -20,7 +20,7 @@ from shared import cloudsso, kms
 
 for module in (cloudsso, kms):
     for shape in list(vars(module).values()):
-        if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+        if isinstance(shape, type) and issubclass(shape, msgspec.Struct) and shape.__module__ == module.__name__:
             shape.__annotations__ = {field: "NoSuchType" for field in shape.__struct_fields__}
             msgspec.json.Decoder(shape)  # what is looked up only now does not find its types any more
             print(shape.__name__)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from shared.errors import OutOfTime, RotationInProgress, SecretExists, SecretRefused, SecretStoreUnavailable
@@ -166,7 +167,7 @@ def timed(*, staged: bool = False) -> tuple[Setup, Sent]:
     """Return a rotator whose list takes a second, and its claim another, and what it sends."""
     setup, sent = Setup(staged=staged), Sent()
     setup.store, setup.directory = TimedStore(setup, sent), TimedDirectory(setup, sent)
-    setup.rotator = replace(setup.rotator, store=setup.store, directory=setup.directory)
+    setup.rotator = msgspec.structs.replace(setup.rotator, store=setup.store, directory=setup.directory)
     setup.faults.then["versions", 1] = lambda: setup.clock.advance(1)
     for claim in ("create", "put"):
         setup.faults.then[claim, 1] = lambda: setup.clock.advance(1)
@@ -242,7 +243,7 @@ class SlowStore(FakeStore):
 
 def test_a_claim_that_never_gets_sent_in_time_is_given_up_with_that_reason() -> None:
     setup = Setup()
-    setup.rotator = replace(setup.rotator, store=SlowStore(setup))
+    setup.rotator = msgspec.structs.replace(setup.rotator, store=SlowStore(setup))
     with pytest.raises(SecretRefused, match=r"The claim on user 'alice' could not be sent in time\."):
         rotate(setup, within=timedelta(minutes=4.5))
     assert setup.faults.calls["put"] == 0

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared import events
@@ -596,7 +597,7 @@ def test_a_problem_keeps_nothing_of_the_exception_that_led_to_it() -> None:
 
 def ask(name: str = "alice", minutes: int = 0, **fields: object) -> ResetRequest:
     base = ResetRequest(UserRef(name=UserName(name)), RECEIVED + timedelta(minutes=minutes), Reason.MANUAL)
-    return ResetRequest(**{**base.__dict__, **fields})
+    return ResetRequest(**{**msgspec.structs.asdict(base), **fields})
 
 
 def test_requests_about_one_user_become_one_that_asks_for_all_of_it() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.errors import DirectoryUnavailable, OutOfTime, SecretStoreUnavailable
 from shared.model import Exemption, Managed, Reason, ResetRequest, SecretName, User, UserId, UserName, UserRef

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
 
 from shared.errors import SettingsError
 from shared.model import Endpoint, Exemption, PasswordSource, Reason, ResetRequest, RotationTarget, UserName, UserRef
@@ -180,7 +180,7 @@ def test_a_scan_must_be_told_which_function_rotates_and_the_rest_has_defaults() 
 def test_both_functions_read_alike_what_both_of_them_read() -> None:
     both = {"PROTECTED_USERS": "root-*", "SYNCHRONIZED_USERS": "rotate", "SECRET_NAME_TEMPLATE": "x/{user_id}"}
     rotating, scanning = load(**both), load_scan(**both)
-    assert vars(rotating).items() & vars(scanning).items() >= {
+    assert asdict(rotating).items() & asdict(scanning).items() >= {
         ("protected_users", ("root-*",)),
         ("synchronized_users", Synchronized.ROTATE),
         ("secret_name_template", "x/{user_id}"),

@@ -8,10 +8,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 from rich.pretty import pretty_repr
 
 from shared.errors import SettingsError, UnexpectedFailure
