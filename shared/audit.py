@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from math import ceil
 
-from shared import fanout
 from shared.batch import Failed, Result
 from shared.errors import RotatorError
-from shared.model import AlreadyRotated, DirectoryId, Exempt, Origin, Outcome, ResetRequest, Rotated, UserName
-from shared.scan import Fate
+from shared.model import AlreadyRotated, Exempt, Origin, Outcome, ResetRequest, Rotated
 
 LONGEST = 8192  # characters of one value; Function Compute cuts a log record at 32 KB
 
@@ -44,38 +42,19 @@ class _StandardOutput(logging.Handler):
 def result(invocation: str, one: Result) -> None:
     """Log what became of one request."""
     if isinstance(one, Failed):
-        _write(logging.ERROR, invocation, {**_asked(one.request), **_failure(one.error)})
+        write(logging.ERROR, invocation, {**_asked(one.request), **failure(one.error)})
     else:
-        _write(logging.INFO, invocation, {**_asked(one.request), **outcome(one.outcome)})
+        write(logging.INFO, invocation, {**_asked(one.request), **outcome(one.outcome)})
 
 
 def problem(invocation: str, error: RotatorError) -> None:
-    """Log a part of the event that is no request, or why a scan came to nothing."""
-    _write(logging.ERROR, invocation, _failure(error))
+    """Log a part of the event that is no request, or why an invocation came to nothing."""
+    write(logging.ERROR, invocation, failure(error))
 
 
 def ignored(invocation: str, where: str, rule: str, origin: Origin) -> None:
     """Log a part of the event that a rule ignores by intent."""
-    _write(logging.INFO, invocation, {"Outcome": "ignored", "Where": where, "Rule": rule, **_origin(origin)})
-
-
-def dispatch(invocation: str, directory_id: DirectoryId, one: fanout.Result) -> None:
-    """Log what became of one dispatch; what was deferred is logged with the other names."""
-    if one.fate is Fate.DEFERRED:
-        return
-    level = logging.INFO if one.error is None else logging.ERROR
-    facts = {"Outcome": one.fate.value} if one.error is None else _failure(one.error)
-    _write(level, invocation, {**_dispatched(directory_id, one), **facts})
-
-
-def named(invocation: str, fate: Fate, users: Sequence[UserName]) -> None:
-    """Log who shares a fate."""
-    _write(logging.INFO, invocation, {"Outcome": fate.value, "UserNames": list(users)})
-
-
-def scanned(invocation: str, trigger: str, numbers: Mapping[str, object]) -> None:
-    """Log a scan in numbers."""
-    _write(logging.INFO, invocation, {"Outcome": "scanned", "Trigger": trigger, **numbers})
+    write(logging.INFO, invocation, {"Outcome": "ignored", "Where": where, "Rule": rule, **_origin(origin)})
 
 
 def outcome(done: Outcome) -> Facts:
@@ -84,23 +63,12 @@ def outcome(done: Outcome) -> Facts:
     return {**facts, "DirectoryId": done.user.directory_id, **_details(done)}
 
 
-def _failure(error: RotatorError) -> Facts:
+def failure(error: RotatorError) -> Facts:
+    """Return the facts of an error."""
     facts: Facts = {"Outcome": "failed", "Error": error.reason, "Retryable": error.retryable, "Message": str(error)}
     return (
         facts if error.retry_after is None else {**facts, "RetryAfterSeconds": ceil(error.retry_after.total_seconds())}
     )
-
-
-def _dispatched(directory_id: DirectoryId, one: fanout.Result) -> Facts:
-    due = one.due
-    return {
-        "UserName": due.user_name,
-        "UserId": due.user_id,
-        "DirectoryId": directory_id,
-        "TaskId": due.task_id,
-        "Since": _instant(due.threshold),
-        "RotatedAt": None if due.rotated_at is None else _instant(due.rotated_at),
-    }
 
 
 def _details(done: Outcome) -> Facts:
@@ -110,7 +78,7 @@ def _details(done: Outcome) -> Facts:
     if isinstance(done, Rotated):
         return {**facts, **_rotation(done)}
     if isinstance(done, AlreadyRotated):
-        return {**facts, "RotatedAt": _instant(done.rotated_at)}
+        return {**facts, "RotatedAt": instant(done.rotated_at)}
     return {**facts, "Attempt": done.attempt}
 
 
@@ -126,7 +94,7 @@ def _rotation(done: Rotated) -> Facts:
 
 def _asked(request: ResetRequest) -> Facts:
     origin = _origin(request.origins[0]) if request.origins else {}
-    facts: Facts = {"User": str(request.user), "Reason": request.reason.value, "Since": _instant(request.since)}
+    facts: Facts = {"User": str(request.user), "Reason": request.reason.value, "Since": instant(request.since)}
     return {**facts, **origin, "Merged": len(request.origins)}
 
 
@@ -135,11 +103,13 @@ def _origin(origin: Origin) -> Facts:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _instant(moment: datetime) -> str:
+def instant(moment: datetime) -> str:
+    """Return an instant as it is logged: RFC 3339, in UTC."""
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def _write(level: int, invocation: str, facts: Mapping[str, object]) -> None:
+def write(level: int, invocation: str, facts: Mapping[str, object]) -> None:
+    """Write a line. For this module and scan_audit.py alone: they list the fields."""
     _LOG.log(level, "%s", json.dumps({"Invocation": invocation, **{k: _safe(v) for k, v in facts.items()}}))
 
 

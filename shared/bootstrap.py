@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from shared import alerts, audit, batch, events, password
-from shared.cloudsso import CloudSsoDirectory
+import msgspec
+
+from shared import alerts, audit, batch, cloudsso, events, kms, openapi, password
 from shared.errors import RotatorError
 from shared.invocation import ENVIRONMENT, Context, SystemClock, credentials, silence_sdk, time_limit
-from shared.kms import KmsSecretStore
-from shared.model import Credentials
 from shared.ports import Clock
 from shared.rotation import PUBLISH_BY, Policy, Rotator
 from shared.settings import Settings
@@ -26,14 +24,15 @@ RESERVE = timedelta(seconds=25)
 PREPARATION = timedelta(seconds=15)  # for the lookup and the list, before a rotation can begin
 
 
-@dataclass(frozen=True)
-class App:
+class App(msgspec.Struct, frozen=True):
     """One function instance, ready to be invoked."""
 
     settings: Settings
     rules: alerts.Rules
     environ: Mapping[str, str]
     clock: Clock
+    signer: openapi.Signer
+    rotator: Rotator
 
     def reset_passwords(self, event: bytes, context: Context) -> str:
         """Carry out every request of an event; return JSON with ids only.
@@ -62,45 +61,56 @@ class App:
             audit.ignored(context.request_id, one.where, one.rule, one.origin)
         results: tuple[batch.Result, ...] = ()
         if parsed.requests:
-            rotator = self._rotator(credentials(context, self.environ))
-            results = batch.carry_out(
-                parsed.requests,
-                lambda request: rotator.ensure_rotated(request, give_up_at=give_up_at),
-                self.settings.max_parallel,
-                lambda result: audit.result(context.request_id, result),
-            )
+            openapi.make_safe(self.clock)
+            with self.signer.signing_as(credentials(context, self.environ)):
+                results = batch.carry_out(
+                    parsed.requests,
+                    lambda request: self.rotator.ensure_rotated(request, give_up_at=give_up_at),
+                    self.settings.max_parallel,
+                    lambda result: audit.result(context.request_id, result),
+                )
         batch.raise_failures(results, parsed.problems)
         return _answer(results, ignored=len(parsed.ignored), http=parsed.http)
-
-    def _rotator(self, who: Credentials) -> Rotator:
-        settings = self.settings
-        return Rotator(
-            directory=CloudSsoDirectory(
-                settings.directory_id, settings.cloudsso_region, settings.cloudsso_endpoint, who, self.clock
-            ),
-            store=KmsSecretStore(
-                settings.kms_region,
-                settings.kms_endpoint,
-                who,
-                self.clock,
-                instance_id=settings.kms_instance_id,
-                key_id=settings.kms_key_id,
-            ),
-            clock=self.clock,
-            policy=Policy(settings.secret_name, settings.exemption, settings.source, settings.must_change),
-            new_password=password.generate,
-            new_owner=lambda: secrets.token_hex(16),
-        )
 
 
 def start(
     rules: Path, context: Context, environ: MutableMapping[str, str] = ENVIRONMENT, clock: Clock | None = None
 ) -> App:
-    """Return a ready App, or raise a SettingsError with every problem of the environment or the rules."""
+    """Return a ready App, or raise a SettingsError with every problem of the environment or the rules.
+
+    All that one event would share with the next is made here, so that none pays for it: the clients, what they import
+    for their calls, and what their connections trust.
+    """
     silence_sdk(environ)
     settings = Settings.load(environ, getattr(context, "region", None))
     audit.configure(settings.log_level)
-    return App(settings, alerts.Rules.load(rules.read_bytes()), environ, clock or SystemClock())
+    clock, signer = clock or SystemClock(), openapi.Signer()
+    parsed = alerts.Rules.load(rules.read_bytes())
+    app = App(settings, parsed, environ, clock, signer, _rotator(settings, clock, signer))
+    cloudsso.prepare()
+    kms.prepare()
+    openapi.prepare(settings.cloudsso_endpoint, settings.kms_endpoint)
+    return app
+
+
+def _rotator(settings: Settings, clock: Clock, signer: openapi.Signer) -> Rotator:
+    return Rotator(
+        directory=cloudsso.CloudSsoDirectory(
+            settings.directory_id, settings.cloudsso_region, settings.cloudsso_endpoint, signer, clock
+        ),
+        store=kms.KmsSecretStore(
+            settings.kms_region,
+            settings.kms_endpoint,
+            signer,
+            clock,
+            instance_id=settings.kms_instance_id,
+            key_id=settings.kms_key_id,
+        ),
+        clock=clock,
+        policy=Policy(settings.secret_name, settings.exemption, settings.source, settings.must_change),
+        new_password=password.generate,
+        new_owner=lambda: secrets.token_hex(16),
+    )
 
 
 def _answer(results: tuple[batch.Result, ...], *, ignored: int, http: bool) -> str:

@@ -7,11 +7,8 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
-from alibabacloud_cloudsso20210515 import models
-from alibabacloud_cloudsso20210515.client import Client
-from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 
-from shared import openapi
+from shared import deferral, openapi
 from shared.errors import (
     DirectoryDenied,
     DirectoryError,
@@ -25,7 +22,6 @@ from shared.errors import (
     quoted,
 )
 from shared.model import (
-    Credentials,
     DirectoryId,
     Endpoint,
     Password,
@@ -40,6 +36,11 @@ from shared.openapi import Failure
 from shared.password import plausible
 from shared.ports import Clock
 from shared.request import USER_NAME, user_name
+
+with deferral.active():
+    from alibabacloud_cloudsso20210515 import models
+    from alibabacloud_cloudsso20210515.client import Client
+    from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 
 FIRST_PAUSE = timedelta(seconds=0.5)  # at least, before a throttled reset is sent again; doubles without advice
 LONGEST_PAUSE = timedelta(seconds=5)
@@ -68,6 +69,7 @@ _DENIED = (
     "IllegalTimestamp",
     "InvalidTimeStamp",
 )
+ROTATING = ("ListUsers", "GetUser", "ResetUserPassword")  # what a rotation calls
 _CONFLICT = "OperationConflict"  # with a task that is under way: it passes
 OPT_IN = ("password-rotation", "enabled")  # the tag of users whom ONBOARD=tagged selects
 PAGE = 100  # ListUsers: the most at a time
@@ -118,18 +120,23 @@ class _PolicyAnswer(msgspec.Struct, rename="pascal"):
     password_policy: _WirePolicy
 
 
+def prepare() -> None:
+    """Import what a rotation needs of the SDK, now rather than at its calls."""
+    openapi.load_models(models, ROTATING)
+
+
 class CloudSsoDirectory:
-    """The Directory port for one directory, with one set of credentials."""
+    """The Directory port for one directory."""
 
     def __init__(
-        self, directory_id: DirectoryId, region: str, endpoint: Endpoint, credentials: Credentials, clock: Clock
+        self, directory_id: DirectoryId, region: str, endpoint: Endpoint, signer: openapi.Signer, clock: Clock
     ) -> None:
         openapi.make_safe(clock)
         self._id = directory_id
         self._clock = clock
-        self._reads = Client(openapi.config(credentials, region, endpoint, repeat=True))
+        self._reads = Client(openapi.config(signer, region, endpoint, repeat=True))
         # ResetUserPassword has no idempotency token: when it may be sent again is decided here, not by the SDK.
-        self._resets = Client(openapi.config(credentials, region, endpoint, repeat=False))
+        self._resets = Client(openapi.config(signer, region, endpoint, repeat=False))
 
     def find(self, ref: UserRef) -> User:
         """See Directory."""

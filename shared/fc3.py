@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from alibabacloud_fc20230330 import models
-from alibabacloud_fc20230330.client import Client
-
-from shared import openapi
+from shared import deferral, openapi
 from shared.model import Credentials, Endpoint, RotationTarget, TaskId
 from shared.openapi import Failure
 from shared.ports import Clock
+
+with deferral.active():
+    from alibabacloud_fc20230330 import models
+    from alibabacloud_fc20230330.client import Client
 
 _ACCEPTED = 202
 
@@ -24,7 +25,7 @@ class Fc3Sender:
         openapi.make_safe(clock)
         self._target = target
         # The SDK would not know FC's throttling by its codes; dispatch.py repeats, for both versions alike.
-        self._client = Client(openapi.config(credentials, region, endpoint, repeat=False))
+        self._client = Client(openapi.config(openapi.Signer(credentials), region, endpoint, repeat=False))
 
     def send(self, event: bytes, task_id: TaskId) -> Failure | None:
         """See Sender."""

@@ -7,10 +7,8 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
-from alibabacloud_kms20160120 import models
-from alibabacloud_kms20160120.client import Client
 
-from shared import openapi
+from shared import deferral, openapi
 from shared.errors import (
     SecretExists,
     SecretInDeletion,
@@ -24,7 +22,6 @@ from shared.errors import (
 )
 from shared.instants import rfc3339
 from shared.model import (
-    Credentials,
     DirectoryId,
     Endpoint,
     Managed,
@@ -37,6 +34,10 @@ from shared.model import (
 )
 from shared.openapi import Failure
 from shared.ports import Clock
+
+with deferral.active():
+    from alibabacloud_kms20160120 import models
+    from alibabacloud_kms20160120.client import Client
 
 # What a documented code means (KMS: common error codes, CreateSecret); by prefix. Checked from the top.
 _MEANING: tuple[tuple[str, type[SecretStoreError]], ...] = (
@@ -67,6 +68,7 @@ _MEANING: tuple[tuple[str, type[SecretStoreError]], ...] = (
 )
 
 
+ROTATING = ("ListSecretVersionIds", "CreateSecret", "PutSecretValue", "UpdateSecretVersionStage", "TagResource")
 HINT = timedelta(seconds=2)  # the time that a tag may take to be answered; less than a repetition would need
 PAGE = 100  # ListSecrets: the most at a time
 LISTINGS = 3  # how often a listing that others change meanwhile is begun
@@ -135,14 +137,19 @@ class _SecretsPage(msgspec.Struct, rename="pascal"):
     secret_list: _WireSecrets
 
 
+def prepare() -> None:
+    """Import what a rotation needs of the SDK, now rather than at its calls."""
+    openapi.load_models(models, ROTATING)
+
+
 class KmsSecretStore:
-    """The SecretStore port for one region, with one set of credentials."""
+    """The SecretStore port for one region."""
 
     def __init__(  # noqa: PLR0913 - where, as whom, by which clock, and what a new secret is made with
         self,
         region: str,
         endpoint: Endpoint,
-        credentials: Credentials,
+        signer: openapi.Signer,
         clock: Clock,
         *,
         instance_id: str | None = None,
@@ -150,7 +157,7 @@ class KmsSecretStore:
     ) -> None:
         openapi.make_safe(clock)
         # Every write here takes effect once, however often it is sent: version ids are write-once, tags are set.
-        self._client = Client(openapi.config(credentials, region, endpoint, repeat=True))
+        self._client = Client(openapi.config(signer, region, endpoint, repeat=True))
         self._clock = clock
         self._instance_id = instance_id
         self._key_id = key_id

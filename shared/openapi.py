@@ -9,23 +9,29 @@ from __future__ import annotations
 import http.client
 import logging
 import re
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from types import ModuleType
 from typing import Any, TypeVar
 
-import darabonba.core
 import msgspec
-import requests
-from alibabacloud_tea_openapi.utils_models import Config
-from darabonba.exceptions import ResponseException
-from darabonba.policy.retry import RetryOptions
-from darabonba.runtime import RuntimeOptions
 
+from shared import deferral
 from shared.model import Credentials, Endpoint
 from shared.ports import Clock
+
+with deferral.active():
+    import certifi
+    import darabonba.core
+    import requests
+    from alibabacloud_tea_openapi.utils_models import Config
+    from darabonba.exceptions import ResponseException
+    from darabonba.policy.retry import RetryOptions
+    from darabonba.runtime import RuntimeOptions
 
 CONNECT_TIMEOUT = timedelta(seconds=5)
 READ_TIMEOUT = timedelta(seconds=10)
@@ -33,14 +39,14 @@ LONGEST_DELAY = timedelta(seconds=3)  # between a refusal and the next try, what
 TRIES = 5
 LONGEST_ADVICE = timedelta(minutes=1)  # of a server's on when to come back; no claim waits longer
 LONGEST_IDLE = timedelta(seconds=30)  # of a connection
+MOST_CONNECTIONS = 64  # to one endpoint; settings.MOST_PARALLEL
 UNHURRIED = timedelta(seconds=20)  # how long a call that no claim waits for may be tried again
 
 Answer = TypeVar("Answer")
 Shape = TypeVar("Shape")
 
 
-@dataclass(frozen=True)
-class _Deadline:
+class _Deadline(msgspec.Struct, frozen=True):
     """Until when the call at hand may be sent, and by whose clock."""
 
     clock: Clock
@@ -53,8 +59,7 @@ class _Deadline:
 _deadline: ContextVar[_Deadline | None] = ContextVar("deadline", default=None)
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """All that may be known of a failed call: never the SDK's exception, which can hold the password and the token."""
 
     code: str
@@ -165,8 +170,7 @@ class _Retries(RetryOptions):  # type: ignore[misc]  # the SDK is untyped
         """Ignore what the base class sets once and for all."""
 
 
-@dataclass(frozen=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """What is wrong with the shape of an answer: the types and places, never the values."""
 
     what: str
@@ -191,17 +195,54 @@ def shaped(answer: Any, shape: type[Shape]) -> Shape | Unreadable:  # noqa: ANN4
         return Unreadable(str(error))
 
 
-def config(credentials: Credentials, region: str, endpoint: Endpoint, *, repeat: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
+class AccessKey:
+    """What the SDK asks for when it signs a call, as alibabacloud_credentials' CredentialModel; its repr shows nothing."""
+
+    __slots__ = ("access_key_id", "access_key_secret", "security_token", "type")
+    provider_name = None  # the SDK would send it along
+
+    def __init__(self, who: Credentials) -> None:
+        self.access_key_id = who.access_key_id
+        self.access_key_secret = who.access_key_secret.reveal()
+        self.security_token = who.security_token and who.security_token.reveal()
+        self.type = "sts" if who.security_token else "access_key"
+
+
+class Signer:
+    """Signs the calls of clients that are made once, with the credentials that come with each invocation.
+
+    The SDK asks it at every call (ICredentialsProvider). Between invocations it has none: an idle instance keeps
+    connections and clients, and nothing that could sign.
+    """
+
+    def __init__(self, who: Credentials | None = None) -> None:
+        self._who = who
+
+    @contextmanager
+    def signing_as(self, who: Credentials) -> Iterator[None]:
+        """Sign with these credentials within the block, and with none after it."""
+        self._who = who
+        try:
+            yield
+        finally:
+            self._who = None
+
+    def get_credential(self) -> AccessKey:
+        """Return what a call is signed with. Raises a RuntimeError outside every invocation."""
+        if self._who is None:
+            message = "a call was made outside the invocation that it belongs to"
+            raise RuntimeError(message)
+        return AccessKey(self._who)
+
+
+def config(signer: Signer, region: str, endpoint: Endpoint, *, repeat: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
     """Return an SDK configuration; with `repeat`, for calls that the SDK tries again when throttled or unanswered.
 
     `repeat` is for reads and for writes that take effect once, however often they are sent. The SDK decides by code and
     kind of exception alone, blind to the status: a 503 that calls itself throttling would be tried again.
     """
-    token = credentials.security_token
     return Config(
-        access_key_id=credentials.access_key_id,
-        access_key_secret=credentials.access_key_secret.reveal(),
-        security_token=token.reveal() if token else None,
+        credential=signer,
         region_id=region,
         endpoint=endpoint.host,
         protocol=endpoint.protocol,
@@ -214,7 +255,24 @@ def config(credentials: Credentials, region: str, endpoint: Endpoint, *, repeat:
 
 def runtime(answer_within: timedelta | None = None) -> Any:  # noqa: ANN401 - the SDK is untyped
     """Return the options of one call: as configured, or with a shorter time to wait for its answer."""
-    return RuntimeOptions(read_timeout=int(answer_within.total_seconds() * 1000) if answer_within else None)
+    return RuntimeOptions(read_timeout=int(answer_within.total_seconds() * 1000)) if answer_within else _AS_CONFIGURED
+
+
+_AS_CONFIGURED = RuntimeOptions()  # read by the SDK and not changed
+
+
+def load_models(package: ModuleType, operations: Iterable[str]) -> None:
+    """Import the SDK's types for these operations, each in a module of its own (deferral.py)."""
+    mine = tuple(f"{name}{kind}" for name in operations for kind in ("Request", "Response", "ShrinkRequest"))
+    for name in dir(package):
+        if name.startswith(mine):
+            getattr(package, name)
+
+
+def prepare(*endpoints: Endpoint) -> None:
+    """Read what connections to these endpoints will trust."""
+    for endpoint in endpoints:
+        _connections(endpoint.protocol)
 
 
 class StraightSession(requests.Session):
@@ -245,15 +303,59 @@ class StraightSession(requests.Session):
         return super().send(request, **kwargs)
 
 
+class SharedAdapter(requests.adapters.HTTPAdapter):
+    """The connections to every endpoint, made with one TLS context.
+
+    The SDK makes a context for each endpoint, and reads the system's certificate authorities and certifi's into it;
+    requests then reads certifi's again for each connection. That is 25 ms of CPU each time. Here certifi's are read
+    once. Whoever sets SSL_CERT_FILE or SSL_CERT_DIR, as OpenSSL names them, has those trusted as well.
+    """
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as inherited
+        """Have each pool use the one context."""
+        super().init_poolmanager(*args, ssl_context=_tls_context(), **kwargs)
+
+    def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:  # noqa: ANN401, FBT001 - as inherited
+        """Verify the server by what the context trusts, which need not be read again."""
+        super().cert_verify(conn, url, verify, cert)
+        if verify is True and url.startswith("https://"):
+            conn.ca_certs = conn.ca_cert_dir = None
+
+
+def _tls_context() -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certifi.where())
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile not in (None, paths.openssl_cafile) or paths.capath not in (None, paths.openssl_capath):
+        context.load_default_certs()  # somebody has set one of the two variables
+    return context
+
+
+_adapter_of_sdk = darabonba.core.DaraCore.get_adapter
+
+
+@cache
+def _connections(protocol: str) -> requests.adapters.HTTPAdapter:
+    kind = SharedAdapter if protocol == "HTTPS" else requests.adapters.HTTPAdapter
+    return kind(pool_maxsize=MOST_CONNECTIONS)
+
+
+def _adapter(protocol: str, tls_min_version: str | None = None, pool_size: int | None = None) -> Any:  # noqa: ANN401 - as the SDK's
+    if tls_min_version is not None:  # nobody here asks for one
+        return _adapter_of_sdk(protocol, tls_min_version, pool_size)
+    return _connections(protocol.upper())
+
+
 def make_safe(clock: Clock) -> None:
     """Close what the SDK's runtime leaves open. To be called before the calls of each invocation."""
     darabonba.core.Session = StraightSession
+    darabonba.core.DaraCore.get_adapter = staticmethod(_adapter)
     # The runtime shares sessions between all clients of an endpoint. One made before this may follow redirects; and an
     # instance is frozen between events, while servers and gateways forget connections without a word.
     sessions = darabonba.core.DaraCore._sessions  # noqa: SLF001 - there is no public way to give a client its session
     for key, session in list(sessions.items()):
         if not isinstance(session, StraightSession) or session.idle(clock.now()):
             sessions.pop(key, None)  # another thread of this process may have been first
+            session.close()
     # darabonba: DEBUG=sdk prints the query, the Authorization header and the security token, by a handler of its own.
     # urllib3: its debug log has every URL, and warns about broken headers with the URL.
     for name in ("darabonba-core", "urllib3", "requests"):

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared import audit, dispatch, fanout, scan_request
+from shared import audit, dispatch, fanout, scan_audit, scan_request
 from shared.batch import unexpected
 from shared.cloudsso import CloudSsoDirectory
 from shared.errors import DirectoryError, EventError, RotatorError, SecretStoreError, SettingsError
 from shared.invocation import ENVIRONMENT, Context, SystemClock, credentials, silence_sdk, time_limit
 from shared.kms import KmsSecretStore
 from shared.model import Credentials, Endpoint, RotationTarget
+from shared.openapi import Signer
 from shared.ports import Clock, Dispatcher
 from shared.report import Report
 from shared.scan import Fate, Plan, Policy, Scanner
@@ -59,7 +60,7 @@ class App(msgspec.Struct, frozen=True):
         if isinstance(asked, EventError):
             raise asked
         who = credentials(context, self.environ)
-        report = Report(tell=lambda fate, users: audit.named(context.request_id, fate, users))
+        report = Report(tell=lambda fate, users: scan_audit.named(context.request_id, fate, users))
         scanner = self._scanner(who)
         plan = _planned(lambda: scanner.plan(asked.as_of, give_up_at=give_up_at, tell=report.add))
         results = self._carry_out(plan, asked, context, who, give_up_at)
@@ -68,7 +69,7 @@ class App(msgspec.Struct, frozen=True):
         report.out_of_time = any(result.fate is Fate.DEFERRED for result in results)
         report.close()
         numbers = report.summary(plan, scanner.policy, dry_run=asked.dry_run)
-        audit.scanned(context.request_id, asked.trigger, numbers)
+        scan_audit.scanned(context.request_id, asked.trigger, numbers)
         fanout.raise_failures(results)
         return report.answer(plan, scanner.policy, dry_run=asked.dry_run)
 
@@ -78,7 +79,7 @@ class App(msgspec.Struct, frozen=True):
         directory_id = self.settings.directory_id
 
         def tell(result: fanout.Result) -> None:
-            audit.dispatch(context.request_id, directory_id, result)
+            scan_audit.dispatch(context.request_id, directory_id, result)
 
         if asked.dry_run or not plan.chosen:
             results = tuple(fanout.Result(due, Fate.WOULD_DISPATCH) for due in plan.chosen)
@@ -102,12 +103,12 @@ class App(msgspec.Struct, frozen=True):
         return self.dispatcher(settings.rotation_function, endpoint, context.region, who, self.clock)
 
     def _scanner(self, who: Credentials) -> Scanner:
-        settings = self.settings
+        settings, signer = self.settings, Signer(who)
         return Scanner(
             directory=CloudSsoDirectory(
-                settings.directory_id, settings.cloudsso_region, settings.cloudsso_endpoint, who, self.clock
+                settings.directory_id, settings.cloudsso_region, settings.cloudsso_endpoint, signer, self.clock
             ),
-            store=KmsSecretStore(settings.kms_region, settings.kms_endpoint, who, self.clock),
+            store=KmsSecretStore(settings.kms_region, settings.kms_endpoint, signer, self.clock),
             clock=self.clock,
             policy=Policy(
                 secret_name=settings.secret_name,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from alibabacloud_cloudsso20210515 import models as sso
+from msgspec.structs import replace
 
 from shared import openapi
 from shared.cloudsso import CloudSsoDirectory
 from shared.errors import DirectoryDenied, DirectoryUnavailable
 from shared.model import Credentials, DirectoryId, Endpoint, Password, Sealed, User, UserId, UserName
+from shared.openapi import Signer
 from shared.ports import Directory
 from tests.deployment import CloudClock, Deployment
 from tests.fakes import DIRECTORY, FakeClock, FakeDirectory, Faults
@@ -158,7 +159,7 @@ class CloudDirectoryWorld:
             DirectoryId(deployed.directory_id),
             DIRECTORY_REGION,
             Endpoint(deployed.cloud.endpoint, "HTTP"),
-            credentials_of(deployed.credentials),
+            Signer(credentials_of(deployed.credentials)),
             self._clock,
         )
         self._initial: dict[UserId, int] = {}

@@ -12,6 +12,7 @@ from shared import openapi
 from shared.errors import SecretInDeletion, SecretStoreDenied, SecretStoreUnavailable
 from shared.kms import KmsSecretStore
 from shared.model import DirectoryId, Endpoint, SecretName, SecretValue, VersionId
+from shared.openapi import Signer
 from shared.ports import SecretStore
 from tests.contract.directories import credentials_of
 from tests.deployment import CloudClock, Deployment, policy
@@ -125,7 +126,7 @@ class CloudStoreWorld:
         self.directory_id = DirectoryId(deployed.directory_id)
         endpoint = Endpoint(deployed.cloud.endpoint, "HTTP")
         deployed.become(policy(deployed.directory_id), LISTING)
-        self._store = KmsSecretStore(KMS_REGION, endpoint, credentials_of(deployed.credentials), self._clock)
+        self._store = KmsSecretStore(KMS_REGION, endpoint, Signer(credentials_of(deployed.credentials)), self._clock)
 
     @property
     def store(self) -> SecretStore:

@@ -6,15 +6,15 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from shared import audit, fanout
+from shared import audit, fanout, scan_audit
 from shared.batch import Done, Failed, Result
 from shared.errors import (
     DispatchUnavailable,
@@ -270,7 +270,7 @@ DISPATCH = {"Invocation", "UserName", "UserId", "DirectoryId", "TaskId", "Since"
 def test_a_dispatch_is_logged_with_whom_it_is_about_since_when_and_under_which_task(
     output: pytest.CaptureFixture[str],
 ) -> None:
-    audit.dispatch("inv-1", DIRECTORY, fanout.Result(DUE, Fate.DISPATCHED))
+    scan_audit.dispatch("inv-1", DIRECTORY, fanout.Result(DUE, Fate.DISPATCHED))
     assert only_line(output) == {
         "Invocation": "inv-1",
         "UserName": "alice",
@@ -285,24 +285,24 @@ def test_a_dispatch_is_logged_with_whom_it_is_about_since_when_and_under_which_t
 
 def test_a_dispatch_that_failed_is_logged_with_why_and_at_any_level(capsys: pytest.CaptureFixture[str]) -> None:
     audit.configure("ERROR")
-    audit.dispatch("inv-1", DIRECTORY, fanout.Result(DUE, Fate.FAILED, DispatchUnavailable("Throttled.")))
+    scan_audit.dispatch("inv-1", DIRECTORY, fanout.Result(DUE, Fate.FAILED, DispatchUnavailable("Throttled.")))
     facts = only_line(capsys)
     assert facts.keys() == DISPATCH | FAILURE
     assert (facts["Outcome"], facts["Error"], facts["Retryable"]) == ("failed", "dispatch-unavailable", True)
 
 
 def test_a_dispatch_that_was_deferred_has_no_line_of_its_own(output: pytest.CaptureFixture[str]) -> None:
-    audit.dispatch("inv-1", DIRECTORY, fanout.Result(DUE, Fate.DEFERRED))
+    scan_audit.dispatch("inv-1", DIRECTORY, fanout.Result(DUE, Fate.DEFERRED))
     assert output.readouterr().out == ""
 
 
 def test_users_who_share_a_fate_share_a_line(output: pytest.CaptureFixture[str]) -> None:
-    audit.named("inv-1", Fate.UNMANAGED, [UserName("alice"), UserName("bob")])
+    scan_audit.named("inv-1", Fate.UNMANAGED, [UserName("alice"), UserName("bob")])
     assert only_line(output) == {"Invocation": "inv-1", "Outcome": "unmanaged", "UserNames": ["alice", "bob"]}
 
 
 def test_a_scan_is_logged_in_numbers(output: pytest.CaptureFixture[str]) -> None:
-    audit.scanned("inv-1", "timer", {"Users": 3, "Due": 1})
+    scan_audit.scanned("inv-1", "timer", {"Users": 3, "Due": 1})
     assert only_line(output) == {"Invocation": "inv-1", "Outcome": "scanned", "Trigger": "timer", "Users": 3, "Due": 1}
 
 
@@ -322,7 +322,7 @@ def test_a_text_without_end_is_cut(output: pytest.CaptureFixture[str]) -> None:
 def test_what_is_sealed_has_no_way_into_a_line(output: pytest.CaptureFixture[str], sealed: Password) -> None:
     audit.result("inv-1", Failed(REQUEST, UserNotFound(f"{sealed} {sealed!r}")))
     with pytest.raises(TypeError):
-        audit.result("inv-1", Done(REQUEST, replace(ROTATED, secret=sealed)))  # type: ignore[arg-type]
+        audit.result("inv-1", Done(REQUEST, replace(ROTATED, secret=sealed)))
     out, err = output.readouterr()
     assert "Marker" not in out + err
 

@@ -15,7 +15,8 @@ import pytest  # noqa: TC002 - as tests import it
 from functions.reset_password import index
 from shared import audit, bootstrap, openapi, password
 from shared.invocation import Context
-from tests.deployment import FUNCTION, CloudClock, Context312, Deployment
+from shared.ports import Clock
+from tests.deployment import CloudClock, Context312, Deployment
 from tests.localcloud.gateway.faults import Kind
 from tests.localcloud.ram.service import Credentials
 from tests.localcloud.server import LocalCloud
@@ -41,6 +42,9 @@ class Runtime(Protocol):
 
     app: bootstrap.App
 
+    def start(self, clock: Clock) -> bootstrap.App:
+        """Return the function as it starts by this clock."""
+
     def give(self, credentials: Credentials) -> Context:
         """Return the context of an invocation with these credentials."""
 
@@ -50,7 +54,10 @@ class Runtime310:
 
     def __init__(self, deployed: Deployment) -> None:
         self.app = deployed.app
-        self._context = deployed.context
+        self._context, self._environ = deployed.context, deployed.environ
+
+    def start(self, clock: Clock) -> bootstrap.App:
+        return bootstrap.start(index.RULES, self._context, self._environ, clock)
 
     def give(self, credentials: Credentials) -> Context:
         return replace(self._context, credentials=credentials)
@@ -63,7 +70,10 @@ class Runtime312:
         self._deployed, self._monkeypatch = deployed, monkeypatch
         for name, value in deployed.environ.items():
             monkeypatch.setenv(name, value)
-        self.app = bootstrap.start(FUNCTION / "rules.json", Context312(), clock=CloudClock(deployed.cloud))
+        self.app = self.start(CloudClock(deployed.cloud))
+
+    def start(self, clock: Clock) -> bootstrap.App:
+        return bootstrap.start(index.RULES, Context312(), clock=clock)
 
     def give(self, credentials: Credentials) -> Context:
         for name, value in self._deployed.credentials_environment(credentials).items():

@@ -345,8 +345,7 @@ def test_the_error_of_a_huge_batch_is_cut_and_the_audit_lines_are_whole(
 
 @pytest.mark.usefixtures("environment")
 def test_two_events_of_one_instance_do_not_know_of_each_other(deployed: Deployment) -> None:
-    index.initialize(deployed.context)
-    index._instance["app"] = replace(index._instance["app"], clock=CloudClock(deployed.cloud))
+    index._instance["app"] = bootstrap.start(index.RULES, deployed.context, clock=CloudClock(deployed.cloud))
     invoke(REQUEST, deployed.context)
     with pytest.raises(UserNotFound):
         index.handler(b'{"UserName": "mallory"}', deployed.context)

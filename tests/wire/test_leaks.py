@@ -5,7 +5,7 @@ from __future__ import annotations
 import faulthandler
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -15,6 +15,7 @@ from shared import errors
 from shared.errors import RotatorError, UnexpectedFailure
 from shared.kms import KmsSecretStore
 from shared.model import DirectoryId, Endpoint, SecretName, SecretValue, User, UserId, UserName, VersionId
+from shared.openapi import Signer
 from tests.contract.directories import credentials_of
 from tests.deployment import CloudClock
 from tests.evidence.plugin import Evidence
@@ -101,8 +102,9 @@ def break_at_every_step(rotator: OverheardRotator) -> None:
 
 def _broken(rotator: OverheardRotator, manner: Manner) -> Iterator[Heard]:
     for nth in itertools.count(1):
-        clock = BreakingClock(rotator.deployed.cloud, nth)
-        app = replace(rotator.runtimes[manner.runtime].app, clock=clock)
+        clock = BreakingClock(rotator.deployed.cloud, nth=0)
+        app = rotator.runtimes[manner.runtime].start(clock)
+        clock.left = nth
         yield rotator.hear(rotator.stage(manner).event(), manner, app)
         rotator.clear()
         if clock.left > 0:
@@ -156,7 +158,7 @@ def fail_within(rotator: OverheardRotator) -> None:
     at, send_by = Endpoint(cloud.endpoint, "HTTP"), cloud.clock.now() + timedelta(seconds=20)
 
     def within() -> Within:
-        return Within(KmsSecretStore(KMS_REGION, at, who, CloudClock(cloud)), user, value, send_by)
+        return Within(KmsSecretStore(KMS_REGION, at, Signer(who), CloudClock(cloud)), user, value, send_by)
 
     for error, act in HANDLED_WITHIN.items():
         heard = rotator.overhear(error.__name__, partial(_act, act, within))

@@ -38,7 +38,7 @@ LOGGERS = ("darabonba-core", "urllib3", "requests", "urllib3.connectionpool", "u
 def client(endpoint: str, credentials: Credentials = NOBODY, *, repeat: bool = False) -> Client:
     openapi.make_safe(FakeClock())
     made = Endpoint(endpoint, "HTTP")
-    return Client(openapi.config(credentials, KMS_REGION, made, repeat=repeat))
+    return Client(openapi.config(openapi.Signer(credentials), KMS_REGION, made, repeat=repeat))
 
 
 def put(made: Client) -> Callable[[], Any]:
