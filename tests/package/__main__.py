@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.package import build, report
 from tests.package.archive import zipped
 from tests.package.distributions import Distribution, downloaded, found_in, installed
 from tests.package.local import write
-from tests.package.target import VERSIONS, PackageError, Target, interpreter, runtime
+from tests.package.target import VERSIONS, Interpreter, PackageError, Target, interpreter, runtime
 
 PACKAGE = build.ROOT / "dist" / "code.zip"
 
@@ -43,10 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def make(python: str, output: Path, root: Path = build.ROOT) -> tuple[report.Figures, bool]:
+def make(
+    python: str,
+    output: Path,
+    root: Path = build.ROOT,
+    *,
+    fetch: Callable[[Path, Target, Path], object] = downloaded,
+    find: Callable[[str], Interpreter | None] = interpreter,
+) -> tuple[report.Figures, bool]:
     """Build a package of a folder's code; return its figures, and whether it was not there before."""
     target = runtime(python)
-    compiler = interpreter(target.python)
+    compiler = find(target.python)
     ours = build.own(root)
     requirements = root / "requirements.txt"
     digest = build.digest(ours, target, compiler, requirements.read_bytes())
@@ -55,7 +62,7 @@ def make(python: str, output: Path, root: Path = build.ROOT) -> tuple[report.Fig
     if known is not None:
         return known, False
     loaded = build.loaded_by(root, installed(requirements.read_text(encoding="utf-8")))
-    distributions = kept(requirements, target, output.parent / f"python{python}")
+    distributions = kept(requirements, target, output.parent / f"python{python}", fetch)
     whole = build.contents(ours, distributions, target, compiler, loaded)
     content = zipped(whole.files)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -66,13 +73,15 @@ def make(python: str, output: Path, root: Path = build.ROOT) -> tuple[report.Fig
     return found, True
 
 
-def kept(requirements: Path, target: Target, folder: Path) -> list[Distribution]:
+def kept(
+    requirements: Path, target: Target, folder: Path, fetch: Callable[[Path, Target, Path], object]
+) -> list[Distribution]:
     """Return what requirements.txt asks for, from where it was installed before if it asked for the same then."""
     asked = folder.with_name(f"{folder.name}.txt")
     if not asked.exists() or asked.read_bytes() != requirements.read_bytes():
         asked.unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
-        downloaded(requirements, target, folder)
+        fetch(requirements, target, folder)
         write(asked, requirements.read_bytes())
     return found_in(folder, target)
 

@@ -53,7 +53,7 @@ def _private(path: Path) -> bool:
 
 def digest(ours: Mapping[str, bytes], target: Target, interpreter: Interpreter | None, *more: bytes) -> str:
     """Return a digest of all that a package is made of; `more` says which distributions."""
-    tools = {path.name: path.read_bytes() for path in Path(__file__).parent.glob("*.py")}
+    tools = {path.name: path.read_bytes() for path in Path(__file__).parent.glob("*.py") if path.name[:5] != "test_"}
     files = [{name: hashlib.sha256(content).hexdigest() for name, content in each.items()} for each in (ours, tools)]
     versions = [target.python, sorted(target.wheels or ()), interpreter and interpreter.version, sys.version]
     facts = [files, versions, zlib.ZLIB_RUNTIME_VERSION, [hashlib.sha256(each).hexdigest() for each in more]]

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,19 +24,38 @@ _RECENT = 4  # packages that are kept: somebody may just be reading one
 
 def for_this_interpreter(root: Path = build.ROOT) -> Path:
     """Return the package of the code as it is now, for the interpreter that runs; build it if it is not there yet."""
-    target = here()
-    compiler = interpreter(target.python)
-    ours = build.own(root)
-    distributions = _installed((root / "requirements.txt").read_text(encoding="utf-8"))
-    digest = build.digest(ours, target, compiler, *(each.record for each in distributions))
-    path = KEPT / f"{target.cache_tag}-{digest[:24]}.zip"
+    recipe = Recipe.of(root)
+    path = KEPT / f"{here().cache_tag}-{recipe.digest()[:24]}.zip"
     with _alone():
         if not path.exists():
-            loaded = build.loaded_by(root, distributions)
-            whole = build.contents(ours, distributions, target, compiler, loaded)
-            write(path, zipped(whole.files))
+            write(path, recipe.carried_out())
             _forget_old_ones()
     return path
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a package is made of, as it was at one time."""
+
+    root: Path
+    ours: build.Files
+    distributions: tuple[Distribution, ...]
+
+    @classmethod
+    def of(cls, root: Path) -> Recipe:
+        """Read what there is now."""
+        return cls(root, build.own(root), _installed((root / "requirements.txt").read_text(encoding="utf-8")))
+
+    def digest(self) -> str:
+        """Return what changes with any of it."""
+        compiler = interpreter(here().python)
+        return build.digest(self.ours, here(), compiler, *(each.record for each in self.distributions))
+
+    def carried_out(self) -> bytes:
+        """Return the package."""
+        loaded = build.loaded_by(self.root, self.distributions)
+        compiler = interpreter(here().python)
+        return zipped(build.contents(self.ours, self.distributions, here(), compiler, loaded).files)
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,8 @@
-"""Which modules a start of the functions loads: those that are deployed as byte code.
+"""Which modules a start of the functions loads, up to the first answer: those that are deployed as byte code.
 
 The others are deployed as their source. It is smaller, and nobody waits for it to be compiled: what is never loaded
-costs only its size. Found out by starting the functions here, without a cloud, by the interpreter that runs: which
-modules are imported is the code's business and not the version's.
+costs only its size. Found out by starting the functions here, against a loopback cloud, with the interpreter that runs:
+which modules are imported is the code's business and not the version's.
 """
 
 from __future__ import annotations
@@ -11,42 +11,61 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from tests.localcloud.fc.functions import FunctionSpec
+from tests.localcloud.server import ADMIN_POLICY, DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
 from tests.package.distributions import Distribution
 from tests.package.target import PackageError
 
 _SCRIPT = Path(__file__).with_name("loading.py")
-# Every setting without a default; what is said of a region or an id is not looked at before an event comes.
-_SETTINGS = {
-    "CLOUDSSO_DIRECTORY_ID": "d-1",
-    "CLOUDSSO_REGION": "cn-shanghai",
-    "KMS_REGION": "cn-shanghai",
-    "ROTATION_FUNCTION": "reset-password",
-    "ALIBABA_CLOUD_ACCESS_KEY_ID": "id",
-    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret",
-    "ALIBABA_CLOUD_SECURITY_TOKEN": "token",
-}
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "HOME")
+_ROTATOR = "reset-password"
 
 
 def modules(root: Path) -> frozenset[Path]:
-    """Return the files of the modules that the functions of a folder load when they are started."""
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    done = subprocess.run(  # noqa: S603 - the interpreter that runs
-        [sys.executable, "-B", "-c", _SCRIPT.read_text(encoding="utf-8")],
-        cwd=root,
-        env={**inherited, **_SETTINGS},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Return the files of the modules that the functions of a folder load until they have answered once."""
+    with LocalCloud() as cloud, tempfile.TemporaryDirectory(prefix="package-") as folder:
+        Path(folder, "index.py").write_text("def handler(event, context):\n    return ''\n", encoding="utf-8")
+        cloud.fc.deploy(FunctionSpec(_ROTATOR, Path(folder), "index.handler"))  # who a scan hands rotations on to
+        for name in ("alice", "bob"):  # one to be rotated, one to be handed on
+            cloud.cloudsso.add_user(name)
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        done = subprocess.run(  # noqa: S603 - the interpreter that runs
+            [sys.executable, "-B", "-c", _SCRIPT.read_text(encoding="utf-8")],
+            cwd=root,
+            env={**inherited, **_settings(cloud)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         msg = f"the functions could not be started to see what they load; nothing was packed. Python said: {said}"
         raise PackageError(msg)
     return frozenset(map(Path, json.loads(done.stdout.splitlines()[-1])))
+
+
+def _settings(cloud: LocalCloud) -> dict[str, str]:
+    """Return what the functions need to find a cloud and to be let in; the rest has defaults."""
+    who = cloud.role("package", ADMIN_POLICY)
+    endpoint = f"http://{cloud.endpoint}"
+    return {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": who.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": who.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": who.security_token or "",
+        "CLOUDSSO_DIRECTORY_ID": cloud.cloudsso.directory_id,
+        "CLOUDSSO_ENDPOINT": endpoint,
+        "CLOUDSSO_REGION": DIRECTORY_REGION,
+        "FC_REGION": FC_REGION,
+        "KMS_ENDPOINT": endpoint,
+        "KMS_REGION": KMS_REGION,
+        "ONBOARD": "all",  # so that there is somebody to hand on
+        "ROTATION_ENDPOINT": endpoint,
+        "ROTATION_FUNCTION": _ROTATOR,
+    }
 
 
 def of(loaded: Iterable[Path], installed: Iterable[Distribution]) -> frozenset[PurePosixPath]:

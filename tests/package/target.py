@@ -79,6 +79,8 @@ class Interpreter:
 
 def interpreter(python: str) -> Interpreter | None:
     """Return an interpreter of a version, released and not a preview, or None if this machine has none."""
+    if python == version() and sys.version_info.releaselevel == "final":
+        return Interpreter(Path(sys.executable), sys.version.replace("\n", " "))
     for path in _candidates(python):
         try:
             done = subprocess.run([path, "-S", "-c", _ASK], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - found above
@@ -92,8 +94,6 @@ def interpreter(python: str) -> Interpreter | None:
 
 
 def _candidates(python: str) -> Iterator[Path]:
-    if python == version():
-        yield Path(sys.executable)
     on_path = shutil.which(f"python{python}")
     if on_path:
         yield Path(on_path)

@@ -1,0 +1,109 @@
+"""What is left out is nobody's: no module imports it, and nothing reads it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from tests.localcloud.fc.code import unpacked
+from tests.package import for_this_interpreter, pruning
+from tests.package.build import LICENSES, PACKAGES, ROOT
+from tests.package.distributions import Distribution, installed
+
+METADATA = {"importlib.metadata", "importlib_metadata", "pkg_resources"}
+# Who reads what other distributions say of themselves: whether h2 is installed, which nothing here requires.
+OF_OTHERS = {"urllib3"}
+
+
+@pytest.fixture(scope="module")
+def distributions() -> list[Distribution]:
+    return installed((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+
+
+def importers(distribution: Distribution, *words: bytes) -> Iterator[tuple[PurePosixPath, set[str]]]:
+    """Yield the deployed modules that have one of these words in them, with the names that they import."""
+    for path in distribution.paths:
+        if path.suffix == ".py" and pruning.kind(path) is None and path.parts[0] != distribution.information:
+            content = distribution.content(path)
+            if any(word in content for word in words):  # few have; it takes long to parse them all
+                yield path, set(imported(content))
+
+
+def imported(content: bytes) -> Iterator[str]:
+    """Yield the names of the modules that a module imports, or that it may import as members of packages."""
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module or ''}.{each.name}" for each in node.names)
+
+
+def test_every_kind_is_there_and_has_a_reason(distributions: list[Distribution]) -> None:
+    found = {kind for each in distributions for path in each.paths if (kind := pruning.kind(path))}
+    assert found == set(pruning.KINDS)
+    assert all(kind.reason for kind in pruning.KINDS)
+
+
+def test_of_modules_only_tests_and_commands_are_left_out(distributions: list[Distribution]) -> None:
+    left_out = {
+        (each.name, str(path))
+        for each in distributions
+        for path in each.paths
+        if path.suffix in {".py", ".so"} and pruning.kind(path) is not None
+    }
+    kinds = {pruning.kind(PurePosixPath(path)) for _, path in left_out}
+    assert {kind.name for kind in kinds if kind} == {"tests", "commands"}
+    packages = {path.partition("/tests/")[0] for _, path in left_out if "/tests/" in path}
+    assert packages == {"certifi", "websocket"}  # look at what an upgrade brings before it is left out
+
+
+def test_no_module_imports_what_is_left_out(distributions: list[Distribution]) -> None:
+    for each in distributions:
+        for path, names in importers(each, b"tests", b"_testcapi"):
+            parts = {part for name in names for part in name.split(".")}
+            assert not {"tests", "_testcapi"} & parts, path
+
+
+def test_the_information_that_somebody_reads_is_kept(distributions: list[Distribution]) -> None:
+    found = [
+        (each.name, names) for each in distributions for _, names in importers(each, b"metadata", b"pkg_resources")
+    ]
+    readers = {name for name, names in found if not METADATA.isdisjoint(names)}
+    assert readers - OF_OTHERS == pruning.READ.keys()
+
+
+def test_those_who_read_it_find_what_they_look_for(distributions: list[Distribution]) -> None:
+    code = """
+        import json, sys
+        sys.path.insert(0, sys.argv[1])
+        import apscheduler, attr
+        from apscheduler.schedulers.background import BackgroundScheduler
+        scheduler = BackgroundScheduler(timezone="UTC")
+        trigger = scheduler._create_trigger("interval", {"seconds": 5, "timezone": "UTC"})
+        print(json.dumps([apscheduler.version, attr.__version__, type(trigger).__name__]))
+    """
+    lines = "\n".join(line.strip() for line in code.strip().splitlines())
+    arguments = [sys.executable, "-S", "-s", "-B", "-c", lines, str(unpacked(for_this_interpreter()) / PACKAGES)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)  # noqa: S603 - this interpreter
+    assert done.returncode == 0, done.stderr
+    versions = [metadata.version("apscheduler"), metadata.version("attrs")]
+    assert json.loads(done.stdout) == [*versions, "IntervalTrigger"]
+
+
+def test_every_distribution_is_listed_with_its_license(distributions: list[Distribution]) -> None:
+    text = (unpacked(for_this_interpreter()) / LICENSES).read_text(encoding="utf-8")
+    for each in distributions:
+        assert f"\n{each.name} {each.version}: " in text
+        for path in each.paths:
+            if path.parts[0] == each.information and pruning.licensing(path):
+                assert f"{each.name} ({path.name})" in text
+    assert text.count("Apache License\n") < 10  # each text stands once
+    assert not list(Path(unpacked(for_this_interpreter()) / PACKAGES).rglob("RECORD"))
