@@ -10,10 +10,13 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NoReturn
+
+import msgspec
+from msgspec.structs import replace
 
 from shared.errors import quoted
 
@@ -24,7 +27,7 @@ LONGEST_INTEGER = 64  # digits; Python parses integers in quadratic time
 LONGEST_KEY = 64  # characters of a key that a message shows
 LONGEST_PLACE = 240  # characters; the end is what helps
 
-_END = object()  # of a level
+_HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair
 
 _KINDS: dict[type, str] = {
     dict: "an object",
@@ -37,8 +40,7 @@ _KINDS: dict[type, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where something stands in an event, in words: `message 3, data.messageBody, Requests[0]`."""
 
     before: str = ""  # the texts and messages that lead here
@@ -66,8 +68,7 @@ class Place:
         return whole if len(whole) <= LONGEST_PLACE else f"…{whole[-LONGEST_PLACE:]}"
 
 
-@dataclass(frozen=True)
-class NotJson:
+class NotJson(msgspec.Struct, frozen=True):
     """Why a text could not be read. It quotes nothing of the text but a key."""
 
     why: str
@@ -144,13 +145,19 @@ def _utf8(data: bytes) -> str | NotJson:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> Json:
-    document: Json = {}
-    for key, value in pairs:
-        if key in document:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        _refuse_doubles(key for key, _ in pairs)
+    return document
+
+
+def _refuse_doubles(keys: Iterable[str]) -> None:
+    seen = set[str]()
+    for key in keys:
+        if key in seen:
             message = f"the key {quoted(key)} occurs twice in one object"
             raise _Refused(message)
-        document[key] = value
-    return document
+        seen.add(key)
 
 
 def _integer(digits: str) -> int:
@@ -175,23 +182,20 @@ def _refuse(_number: str) -> NoReturn:
 def _flaws(document: object) -> Iterator[str]:
     # A loop and not a recursion: Python 3.12 parses deeper than its interpreter can follow. An iterator for each level,
     # and not a list of all that is left: of a document that is one long list, that would be many times its size.
-    levels = [iter((document,))]
+    levels: list[Iterator[object]] = [iter((document,))]
     while levels:
-        value = next(levels[-1], _END)
-        if value is _END:
+        too_deep = len(levels) > DEEPEST
+        for value in levels[-1]:
+            if too_deep:
+                yield _too_deep()
+            elif isinstance(value, str):
+                if not value.isascii() and _HALF.search(value):
+                    yield "a text has half of a surrogate pair"
+            elif isinstance(value, (dict, list)):
+                levels.append(chain(value, value.values()) if isinstance(value, dict) else iter(value))
+                break  # its level comes next, and then the rest of this one
+        else:
             levels.pop()
-        elif len(levels) > DEEPEST:
-            yield _too_deep()
-        elif isinstance(value, dict):
-            levels.append(chain(value, value.values()))
-        elif isinstance(value, list):
-            levels.append(iter(value))
-        elif isinstance(value, str) and not _encodable(value):
-            yield "a text has half of a surrogate pair"
-
-
-def _encodable(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _too_deep() -> str:
