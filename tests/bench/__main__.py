@@ -16,7 +16,8 @@ import msgspec
 from rich.console import Console
 
 from tests.bench import batches, cold, folders, parsing, recovery, report, results, scans, sizes, targets, warm
-from tests.bench.arena import arena
+from tests.bench.arena import BenchError, arena
+from tests.bench.gauge import GaugeError
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Plan:
     parsing: int
 
 
-FULL = Plan("full", 15, 7, 100, 3, batches.USERS, {1_000: 3, 10_000: 3, 100_000: 2}, 5)
-QUICK = Plan("quick", 3, 2, 30, 1, 48, {1_000: 1, 10_000: 1}, 2)
+FULL = Plan("full", 15, 7, 40, 3, batches.USERS, {1_000: 3, 10_000: 3, 100_000: 2}, 5)
+QUICK = Plan("quick", 3, 2, 8, 1, 48, {1_000: 1, 10_000: 1}, 2)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,8 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a minute instead of several; keeps its results apart")
     quick = parser.parse_args(arguments).quick
     console = Console(width=None if sys.stdout.isatty() else 140)
-    with console.status("preparing") as status:
-        found = measure(QUICK if quick else FULL, status.update)
+    try:
+        with console.status("preparing") as status:
+            found = measure(QUICK if quick else FULL, status.update)
+    except (BenchError, GaugeError) as problem:
+        console.print(f"{problem}. Nothing was written: the figures are those of the last run.", style="red")
+        return 1
     report.show(found, console)
     if quick:
         results.write(found, folders.DIST / "results.json")

@@ -6,6 +6,8 @@ An instance is stopped as soon as it has answered, so what is read then is what 
 from __future__ import annotations
 
 import ctypes
+import errno
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +35,10 @@ def read(instance: Instance) -> Reading:
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time of a process by its POSIX clock: to the nanosecond, where /proc counts hundredths."""
     clock = ctypes.c_int()
-    error = ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock))
+    find = getattr(ctypes.CDLL(None), "clock_getcpuclockid", None)
+    error = find(pid, ctypes.byref(clock)) if find else errno.ENOSYS
     if error:
-        msg = f"the system has no CPU clock of process {pid} (error {error}); `make bench` needs Linux"
+        msg = f"the system has no CPU clock of process {pid} ({os.strerror(error)}); `make bench` needs Linux"
         raise GaugeError(msg)
     return time.clock_gettime(clock.value)
 

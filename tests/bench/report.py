@@ -15,6 +15,7 @@ from tests.bench import targets
 from tests.bench.arena import ARTEFACT, BOTO3, NAIVE, NOTHING, SOURCE
 from tests.bench.results import Cold, Cost, Results
 from tests.bench.samples import Spread
+from tests.bench.warm import IN_A_ROUND
 from tests.evidence import document
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _warm(results: Results) -> Table:
         ("CPU, a rotation against its calls", "", _ratio(warm.cpu)),
         ("wall, a rotation against its calls", "", _ratio(warm.wall)),
     ]
-    return Table(f"Warm rotations, {warm.cpu.repetitions} rounds", ("What", "Time", "Ratio"), rows)
+    return Table(f"Warm rotations, {warm.cpu.repetitions} rounds of {IN_A_ROUND} each", ("What", "Time", "Ratio"), rows)
 
 
 def _calls(results: Results) -> Table:

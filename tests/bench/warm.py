@@ -7,34 +7,37 @@ another process. Their users have been rotated before, as nearly all have.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from statistics import fmean
 
 from tests.bench.arena import APART, ARTEFACT, BARE, NAIVE, NOTHING, Arena, Sample
 from tests.bench.results import Calls, Warm
 from tests.bench.samples import net, ratios, spread
 
-UNTIMED = 3  # rotations that open connections and fill caches
+UNTIMED = 3  # rounds that open connections and fill caches
+IN_A_ROUND = 5  # rotations each, in turn: one is so short that its figure says little
 MERGED = 10  # requests about one user, in one event
 
 
 def measure(arena: Arena, rounds: int, tell: Callable[[str], object]) -> Warm:
-    """Rotate one user by each in every round."""
-    users = [f"warm-{number}" for number in range(2 * (1 + UNTIMED + rounds) + 1)]
+    """Rotate as many users by each in every round."""
+    users = [f"warm-{number}" for number in range(3 + 2 * IN_A_ROUND * (UNTIMED + rounds))]
     tell(f"rotating {len(users)} users for the first time")
     arena.rotated_before(users)
     ours, bare, runtime = list[Sample](), list[Sample](), list[Sample]()
-    tell(f"{rounds} warm rotations each")
+    tell(f"{rounds * IN_A_ROUND} warm rotations each")
     left = iter(users)
     for name in (ARTEFACT, BARE, NOTHING):
         arena.ended(name)
         arena.started(name, {"UserName": next(left)})
     for number in range(UNTIMED + rounds):
-        names = (ARTEFACT, BARE) if number % 2 else (BARE, ARTEFACT)
-        round_of = {name: arena.warm(name, {"UserName": next(left)}) for name in names}
-        idle = arena.warm(NOTHING, {})
+        taken: dict[str, list[Sample]] = {name: [] for name in (ARTEFACT, BARE, NOTHING)}
+        for _ in range(IN_A_ROUND):
+            for name, samples in taken.items():
+                samples.append(arena.warm(name, {} if name == NOTHING else {"UserName": next(left)}))
         if number >= UNTIMED:
-            ours.append(round_of[ARTEFACT])
-            bare.append(round_of[BARE])
-            runtime.append(idle)
+            ours.append(_mean(taken[ARTEFACT]))
+            bare.append(_mean(taken[BARE]))
+            runtime.append(_mean(taken[NOTHING]))
     return summed_up(ours, bare, runtime)
 
 
@@ -49,6 +52,12 @@ def summed_up(ours: Sequence[Sample], bare: Sequence[Sample], runtime: Sequence[
         bare_cpu=spread(cpu[1]),
         runtime_cpu=spread(cpu[2]),
     )
+
+
+def _mean(samples: Sequence[Sample]) -> Sample:
+    """Return what one of a round costs."""
+    columns = ([each.cpu for each in samples], [each.wall for each in samples], [each.peak for each in samples])
+    return Sample(*map(fmean, columns))
 
 
 def calls(arena: Arena) -> Calls:
