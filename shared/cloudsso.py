@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
+from alibabacloud_cloudsso20210515 import models
+from alibabacloud_cloudsso20210515.client import Client
+from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 
-from shared import deferral, openapi
+from shared import openapi
 from shared.errors import (
     DirectoryDenied,
     DirectoryError,
@@ -36,11 +39,6 @@ from shared.openapi import Failure
 from shared.password import plausible
 from shared.ports import Clock
 from shared.request import USER_NAME, user_name
-
-with deferral.active():
-    from alibabacloud_cloudsso20210515 import models
-    from alibabacloud_cloudsso20210515.client import Client
-    from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 
 FIRST_PAUSE = timedelta(seconds=0.5)  # at least, before a throttled reset is sent again; doubles without advice
 LONGEST_PAUSE = timedelta(seconds=5)

@@ -1,7 +1,8 @@
 """Imports that nobody here uses, put off until somebody does: most of what a cold start would cost.
 
 The SDKs import an asynchronous HTTP stack, a scheduler, WebSockets, RSA, and a module for each of their data types, of
-which the synchronous calls of this program touch a few. In a block `with deferral.active():` that imports an SDK,
+which the synchronous calls of this program touch a few. In a block `with deferral.active():`, in which each function
+imports the rest of itself,
 
 * a module of `DEFERRED` is represented by a stand-in, and so is each name listed with it: a class or a function that an
   importer takes and keeps for later. The first use of a stand-in makes the ordinary import and goes to what that
@@ -18,6 +19,7 @@ SDKs that are installed. docs/decisions/0012-deferred-imports.md says what was m
 from __future__ import annotations
 
 import builtins
+import gc
 import importlib
 import sys
 import threading
@@ -74,6 +76,8 @@ DEFERRED: Mapping[str, frozenset[str]] = {
     "idna": _NONE,
     "importlib.metadata": frozenset({"version"}),
     "zipfile": _NONE,
+    # msgspec: typed dictionaries, of which there are none here
+    "typing_extensions": frozenset({"NotRequired", "Required", "get_type_hints"}),
 }
 GATHERED = frozenset(
     {"alibabacloud_cloudsso20210515.models", "alibabacloud_fc20230330.models", "alibabacloud_kms20160120.models"}
@@ -84,15 +88,23 @@ _replacing = threading.Lock()
 
 
 @contextmanager
-def active() -> Iterator[None]:
-    """Put off, within the block and on this thread, what `DEFERRED` and `GATHERED` list."""
-    finder = _Finder()
+def active(deferred: Mapping[str, frozenset[str]] = DEFERRED, gathered: frozenset[str] = GATHERED) -> Iterator[None]:
+    """Put off, within the block and on this thread, what the two lists name.
+
+    The garbage collector rests meanwhile: nothing that is imported is garbage, and to look costs a tenth of the time.
+    """
+    finder, collects = _Finder(deferred, gathered), gc.isenabled()
+    gc.disable()
     sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
-        _withdraw()
+        finder.withdraw()
+        if collects:
+            gc.freeze()  # into the oldest generation with all of it, unlooked at
+            gc.unfreeze()
+            gc.enable()
 
 
 class StandIn:
@@ -144,7 +156,7 @@ class StandInModule(ModuleType):
         if name.startswith("__"):  # asked for by the import system, which must not have its answer from elsewhere
             message = f"module {self.__name__!r} is deferred and has no {name!r} yet"
             raise AttributeError(message)
-        if name in DEFERRED[self.__name__] and self.__name__ not in _used:
+        if name in vars(self)["__deferred__"] and self.__name__ not in _used:
             return StandIn(self.__name__, name)
         return getattr(_ordinary(self.__name__), name)
 
@@ -158,21 +170,11 @@ def _ordinary(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
-def _withdraw() -> None:
-    for name in DEFERRED:
-        stand_in = sys.modules.get(name)
-        if isinstance(stand_in, StandInModule):
-            del sys.modules[name]
-            parent, _, child = name.rpartition(".")
-            names = vars(sys.modules.get(parent, stand_in))
-            if names.get(child) is stand_in:
-                del names[child]
-
-
 class _Finder:
     """Finds stand-ins, packages that gather names, and, around all, what begins again if something goes wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, deferred: Mapping[str, frozenset[str]], gathered: frozenset[str]) -> None:
+        self._deferred, self._gathered = deferred, gathered
         self._thread = threading.get_ident()
         self._guarding = False
 
@@ -182,14 +184,14 @@ class _Finder:
         """Return how to import a module, or None: as always."""
         if threading.get_ident() != self._thread:
             return None
-        if name in DEFERRED and name not in _used:
-            return ModuleSpec(name, _StandInLoader())  # type: ignore[arg-type]  # importlib.abc would cost 10 ms
-        if name not in GATHERED and self._guarding:
+        if name in self._deferred and name not in _used:
+            return ModuleSpec(name, _StandInLoader(self._deferred[name]))  # type: ignore[arg-type]  # importlib.abc would cost 10 ms
+        if self._guarding and name not in self._gathered:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is None or spec.loader is None:
             return None
-        spec.loader = _Gatherer(spec.loader) if name in GATHERED else _Guard(spec.loader, self)  # type: ignore[assignment]
+        spec.loader = _Gatherer(spec.loader) if name in self._gathered else _Guard(spec.loader, self)  # type: ignore[assignment]
         return spec
 
     @contextmanager
@@ -204,14 +206,30 @@ class _Finder:
     def give_up(self) -> None:
         """Put nothing off any more."""
         self._thread = -1
+        self.withdraw()
+
+    def withdraw(self) -> None:
+        """Leave the stand-ins to those who have them, and to nobody else."""
+        for name in self._deferred:
+            stand_in = sys.modules.get(name)
+            if isinstance(stand_in, StandInModule):
+                del sys.modules[name]
+                parent, _, child = name.rpartition(".")
+                names = vars(sys.modules.get(parent, stand_in))
+                if names.get(child) is stand_in:
+                    del names[child]
 
 
 class _StandInLoader:
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+
     def create_module(self, _spec: ModuleSpec) -> None:
         """Have an empty module made."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Put nothing into it."""
+        """Put nothing into it but which names have stand-ins."""
+        vars(module)["__deferred__"] = self._names
         module.__class__ = StandInModule
 
 
@@ -251,7 +269,6 @@ class _Guard(_Wrapper):
                 self._loader.exec_module(module)
         except Exception:  # noqa: BLE001 - whatever it was: without stand-ins it is the ordinary import's to raise
             self._finder.give_up()
-            _withdraw()
             for name in set(sys.modules) - before:
                 sys.modules.pop(name, None)
             self._loader.exec_module(module)

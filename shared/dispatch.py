@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from shared import openapi
+from shared import deferral, openapi
 from shared.errors import DispatchDenied, DispatchError, DispatchRefused, DispatchUnavailable, quoted
 from shared.model import Credentials, Endpoint, PasswordSource, ResetRequest, RotationTarget, TaskId
 from shared.openapi import Failure
@@ -72,10 +72,12 @@ def dispatcher(
 
 def _sender(target: RotationTarget, endpoint: Endpoint, region: str, credentials: Credentials, clock: Clock) -> Sender:
     if target.service is None:
-        from shared.fc3 import Fc3Sender  # noqa: PLC0415 - its SDK costs cold start; most functions need neither
+        with deferral.active():
+            from shared.fc3 import Fc3Sender  # noqa: PLC0415 - its SDK costs cold start; most functions need neither
 
         return Fc3Sender(target, endpoint, region, credentials, clock)
-    from shared.fc2 import Fc2Sender  # noqa: PLC0415 - as above
+    with deferral.active():
+        from shared.fc2 import Fc2Sender  # noqa: PLC0415 - as above
 
     return Fc2Sender(target, endpoint, credentials, clock)
 

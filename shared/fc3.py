@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared import deferral, openapi
+from alibabacloud_fc20230330 import models
+from alibabacloud_fc20230330.client import Client
+
+from shared import openapi
 from shared.model import Credentials, Endpoint, RotationTarget, TaskId
 from shared.openapi import Failure
 from shared.ports import Clock
-
-with deferral.active():
-    from alibabacloud_fc20230330 import models
-    from alibabacloud_fc20230330.client import Client
 
 _ACCEPTED = 202
 

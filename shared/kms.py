@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
+from alibabacloud_kms20160120 import models
+from alibabacloud_kms20160120.client import Client
 
-from shared import deferral, openapi
+from shared import openapi
 from shared.errors import (
     SecretExists,
     SecretInDeletion,
@@ -34,10 +36,6 @@ from shared.model import (
 )
 from shared.openapi import Failure
 from shared.ports import Clock
-
-with deferral.active():
-    from alibabacloud_kms20160120 import models
-    from alibabacloud_kms20160120.client import Client
 
 # What a documented code means (KMS: common error codes, CreateSecret); by prefix. Checked from the top.
 _MEANING: tuple[tuple[str, type[SecretStoreError]], ...] = (

@@ -18,20 +18,17 @@ from functools import cache
 from types import ModuleType
 from typing import Any, TypeVar
 
+import certifi
+import darabonba.core
 import msgspec
+import requests
+from alibabacloud_tea_openapi.utils_models import Config
+from darabonba.exceptions import ResponseException
+from darabonba.policy.retry import RetryOptions
+from darabonba.runtime import RuntimeOptions
 
-from shared import deferral
 from shared.model import Credentials, Endpoint
 from shared.ports import Clock
-
-with deferral.active():
-    import certifi
-    import darabonba.core
-    import requests
-    from alibabacloud_tea_openapi.utils_models import Config
-    from darabonba.exceptions import ResponseException
-    from darabonba.policy.retry import RetryOptions
-    from darabonba.runtime import RuntimeOptions
 
 CONNECT_TIMEOUT = timedelta(seconds=5)
 READ_TIMEOUT = timedelta(seconds=10)
@@ -196,7 +193,7 @@ def shaped(answer: Any, shape: type[Shape]) -> Shape | Unreadable:  # noqa: ANN4
 
 
 class AccessKey:
-    """What the SDK asks for when it signs a call, as alibabacloud_credentials' CredentialModel; its repr shows nothing."""
+    """What the SDK asks for when it signs a call, like its own CredentialModel; nothing is in its repr."""
 
     __slots__ = ("access_key_id", "access_key_secret", "security_token", "type")
     provider_name = None  # the SDK would send it along

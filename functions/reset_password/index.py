@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared import bootstrap
+from shared import deferral
+
+with deferral.active():
+    from shared import bootstrap
 
 RULES = Path(__file__).with_name("rules.json")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from shared import scanning
-from shared.invocation import Context
+from shared import deferral
+
+with deferral.active():
+    from shared import scanning
+    from shared.invocation import Context
 
 _instance: dict[str, scanning.App] = {}  # what the instance keeps between events
 
