@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,12 +10,16 @@ from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
 from darabonba.exceptions import UnretryableException
 
 from tests.localcloud.gateway.effects import EFFECTS
+from tests.localcloud.gateway.exchange import Exchange
 from tests.localcloud.gateway.faults import KINDS, Fault
+from tests.localcloud.gateway.wire import HttpRequest
 from tests.localcloud.server import CloudDefectError, LocalCloud
 from tests.loopback import clients
 
 if TYPE_CHECKING:
     from alibabacloud_kms20160120.client import Client as KmsClient
+
+SOON = 5.0  # seconds that a test waits for what comes at once, at most
 
 
 @pytest.fixture
@@ -64,6 +69,20 @@ def test_latency_delays_an_answer(cloud: LocalCloud, client: KmsClient) -> None:
     cloud.faults.arm(Fault("PutSecretValue", "latency", seconds=0.05))
     assert clients.put(client, "v2", "second").version_id == "v2"
     assert cloud.calls.count(fault="latency", applied=True, status=200) == 1
+
+
+def test_latency_is_all_that_a_call_takes_and_not_on_top_of_it() -> None:
+    async def nothing_comes() -> Any:  # noqa: ANN401 - as ASGI has it
+        await asyncio.Event().wait()
+
+    async def nothing_goes(_message: object) -> None: ...
+
+    async def pause_an_hour_that_is_over() -> None:
+        an_hour_ago = asyncio.get_running_loop().time() - 3600
+        exchange = Exchange(HttpRequest("POST", "/", "", {}, b""), {}, nothing_comes, nothing_goes, an_hour_ago)
+        await asyncio.wait_for(exchange.pause(3600), SOON)
+
+    asyncio.run(pause_an_hour_that_is_over())
 
 
 def test_a_client_that_gives_up_on_a_slow_answer_cannot_tell_that_it_was_applied(

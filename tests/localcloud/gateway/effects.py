@@ -43,7 +43,7 @@ class Struck(Protocol):
         """Drop the connection without an answer."""
 
     async def pause(self, seconds: float | None) -> None:
-        """Wait so long, or for ever; no longer than the connection lives."""
+        """Wait until so long after the call came, or for ever; no longer than the connection lives."""
 
 
 async def strike(fault: Fault, call: Struck) -> None:

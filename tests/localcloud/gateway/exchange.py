@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 class Exchange:
     """A request, and the connection it came on."""
 
-    def __init__(self, request: HttpRequest, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, request: HttpRequest, scope: Scope, receive: Receive, send: Send, came: float) -> None:
         self.request = request
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._came = came  # by the event loop's clock
 
     @staticmethod
     async def open(scope: Scope, receive: Receive, send: Send) -> Exchange:
         """Read a request to its end."""
+        came = asyncio.get_running_loop().time()
         body = await Request(scope, receive).body()
-        return Exchange(request_of(scope, body), scope, receive, send)
+        return Exchange(request_of(scope, body), scope, receive, send, came)
 
     async def answer(self, answer: Answer) -> None:
         """Send a whole answer."""
@@ -47,9 +49,13 @@ class Exchange:
         await self.until_gone()
 
     async def pause(self, seconds: float | None) -> None:
-        """Wait so long, or for ever; no longer than the connection lives."""
+        """Wait until so long after the request came, or for ever; no longer than the connection lives.
+
+        What the cloud itself was busy with counts, as a service's own work is a part of the time that it takes.
+        """
+        left = None if seconds is None else self._came + seconds - asyncio.get_running_loop().time()
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.until_gone(), seconds)
+            await asyncio.wait_for(self.until_gone(), left)
 
     async def until_gone(self) -> None:
         """Wait for the end of the connection."""

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 Kind = Literal[
     "throttle",  # not applied; the service's throttling code, with x-acs-retry-after if retry_after_ms is given
     "error",  # not applied; any status and code
-    "latency",  # applied at once, answered after `seconds`
+    "latency",  # applied at once, answered `seconds` after it came
     "drop-before",  # not applied; the connection is dropped without an answer
     "drop-after",  # applied; the connection is dropped without an answer
     "late",  # dropped without an answer; applied at release_late(), or after `seconds` if they are given
