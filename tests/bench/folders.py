@@ -9,6 +9,7 @@ folder is read-only, as Function Compute's is, and an instance is told not to wr
 from __future__ import annotations
 
 import compileall
+import os
 import shutil
 import sys
 import zipfile
@@ -60,10 +61,15 @@ def with_what_they_need(names: Iterable[str]) -> dict[str, metadata.Distribution
 
 
 def script(name: str) -> Path:
-    """Return a code folder with nothing in it but one of the functions beside this file."""
+    """Return a code folder with nothing in it but one of the functions beside this file.
+
+    Tests run in several processes: the file is there as a whole, or not at all.
+    """
     folder = DIST / "code" / name
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_HERE / f"{name}.py", folder / f"{name}.py")
+    unfinished = DIST / f"{name}-{os.getpid()}.py"
+    shutil.copyfile(_HERE / f"{name}.py", unfinished)
+    unfinished.replace(folder / f"{name}.py")
     return folder
 
 
