@@ -11,7 +11,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rich.console import Console
@@ -50,6 +50,7 @@ def make(
     *,
     fetch: Callable[[Path, Target, Path], object] = downloaded,
     find: Callable[[str], Interpreter | None] = interpreter,
+    start: Callable[[Path, Sequence[Distribution]], frozenset[PurePosixPath]] = build.loaded_by,
 ) -> tuple[report.Figures, bool]:
     """Build a package of a folder's code; return its figures, and whether it was not there before."""
     target = runtime(python)
@@ -58,11 +59,14 @@ def make(
     requirements = root / "requirements.txt"
     digest = build.digest(ours, target, compiler, requirements.read_bytes())
     notes = output.with_suffix(".json")  # what it was built of
-    known = _known(notes, output, digest)
-    if known is not None:
-        return known, False
-    loaded = build.loaded_by(root, installed(requirements.read_text(encoding="utf-8")))
+    same = _same(notes, output, digest)
+    if same is not None:
+        return same, False
+    installed_here = installed(requirements.read_text(encoding="utf-8"))
     distributions = kept(requirements, target, output.parent / f"python{python}", fetch)
+    known = {each.name for each in installed_here}
+    unknown = (each for each in distributions if each.name not in known)  # for another version: who knows what loads it
+    loaded = start(root, installed_here).union(*(each.paths for each in unknown))
     whole = build.contents(ours, distributions, target, compiler, loaded)
     content = zipped(whole.files)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -86,7 +90,7 @@ def kept(
     return found_in(folder, target)
 
 
-def _known(notes: Path, output: Path, digest: str) -> report.Figures | None:
+def _same(notes: Path, output: Path, digest: str) -> report.Figures | None:
     """Return the figures of a package that was built of the same, and is still what was built."""
     try:
         facts: dict[str, Any] = json.loads(notes.read_bytes())

@@ -12,7 +12,7 @@ import json
 import sys
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -75,7 +75,7 @@ def contents(
     if interpreter is None:
         return Contents(files, left_out, 0, modules)
     wanted = [name for name in ours if name.endswith(".py")]
-    wanted += [name for path in loaded if (name := f"{PACKAGES}/{path}") in theirs]
+    wanted += [name for path in loaded if (name := f"{PACKAGES}/{path}") in theirs and path.suffix == ".py"]
     compiled = bytecode.compiled({f"{CODE}/{name}": files[name] for name in wanted}, interpreter)
     for name in wanted:
         code = compiled.get(f"{CODE}/{name}")
@@ -129,6 +129,6 @@ def _licenses(distributions: Iterable[Distribution]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def loaded_by(root: Path, installed: Iterable[Distribution]) -> frozenset[PurePosixPath]:
+def loaded_by(root: Path, installed: Sequence[Distribution]) -> frozenset[PurePosixPath]:
     """Return the distributions' modules that a start of the functions loads."""
     return started.of(started.modules(root), installed)

@@ -1,21 +1,19 @@
-"""Print the files of all modules that the functions load: imported, initialized, and given their first event.
+"""Print the files of all modules that a function loads: imported, initialized, and given its first event.
 
-Run as `python -c`, in the repository, by tests/package/started.py; it imports nothing else than they do. What counts is
+Run as `python -c`, in the repository, by tests/package/started.py; it imports nothing else than it does. What counts is
 what is loaded, also where that fails, or is forgotten again: it is compiled all the same.
 """
 
+import contextlib
 import importlib
 import importlib.machinery
 import json
 import os
-import pkgutil
 import sys
-from pathlib import Path
 from types import CodeType, SimpleNamespace
 
 LOADED: set[str] = set()
 ORDINARY = importlib.machinery.SourceFileLoader.get_code
-EVENTS = {"reset_password": b'{"UserName": "alice"}', "scan_expiring": b"{}"}
 
 
 def _get_code(self: importlib.machinery.SourceFileLoader, name: str) -> CodeType | None:
@@ -23,12 +21,9 @@ def _get_code(self: importlib.machinery.SourceFileLoader, name: str) -> CodeType
     return ORDINARY(self, name)
 
 
-def main() -> None:
-    """Import every module of what is deployed, and start every function."""
+def main(module: str, event: str) -> None:
+    """Start a function, and let it answer."""
     importlib.machinery.SourceFileLoader.get_code = _get_code  # type: ignore[method-assign, assignment]
-    for name in ("shared", "functions"):
-        for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
-            importlib.import_module(module.name)
     credentials = SimpleNamespace(
         access_key_id=os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"],
         access_key_secret=os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
@@ -36,12 +31,11 @@ def main() -> None:
     )
     function = SimpleNamespace(timeout=280)
     context = SimpleNamespace(credentials=credentials, region="cn-hangzhou", request_id="1", function=function)
-    for name in sorted(path.parent.name for path in Path("functions").glob("*/index.py")):
-        index = importlib.import_module(f"functions.{name}.index")
-        index.initialize(context)
-        if name in EVENTS:
-            index.handler(EVENTS[name], context)
+    index = importlib.import_module(module)
+    index.initialize(context)
+    with contextlib.suppress(Exception):  # whether it is the right answer is what tests are for
+        index.handler(event.encode(), context)
     sys.stdout.write("\n" + json.dumps(sorted(LOADED)))
 
 
-main()
+main(*sys.argv[1:])

@@ -12,9 +12,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from tests.localcloud.fc.backend import Target
 from tests.localcloud.fc.functions import FunctionSpec
 from tests.localcloud.server import ADMIN_POLICY, DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
 from tests.package.distributions import Distribution
@@ -22,37 +24,71 @@ from tests.package.target import PackageError
 
 _SCRIPT = Path(__file__).with_name("loading.py")
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "HOME")
-_ROTATOR = "reset-password"
+_ROTATOR = Target("reset-password")
+_OLD_ROTATOR = Target("reset-password", service="rotation")  # as Function Compute 2.0 has functions
 
 
-def modules(root: Path) -> frozenset[Path]:
-    """Return the files of the modules that the functions of a folder load until they have answered once."""
+@dataclass(frozen=True)
+class Start:
+    """A function, its first event, and what it hands on to."""
+
+    module: str
+    event: str
+    rotator: Target = _ROTATOR
+
+
+STARTS = (
+    Start("functions.reset_password.index", '{"UserName": "alice"}'),
+    Start("functions.scan_expiring.index", "{}"),
+    Start("functions.scan_expiring.index", "{}", _OLD_ROTATOR),
+)
+
+
+def modules(
+    root: Path, python: Path = Path(sys.executable), packages: Path | None = None, starts: Sequence[Start] = STARTS
+) -> frozenset[Path]:
+    """Return the sources of the modules that the functions of a folder load until they have answered once.
+
+    `packages` are what they find besides the standard library; by default, what is installed for the interpreter.
+    """
     with LocalCloud() as cloud, tempfile.TemporaryDirectory(prefix="package-") as folder:
         Path(folder, "index.py").write_text("def handler(event, context):\n    return ''\n", encoding="utf-8")
-        cloud.fc.deploy(FunctionSpec(_ROTATOR, Path(folder), "index.handler"))  # who a scan hands rotations on to
+        for each in (_ROTATOR, _OLD_ROTATOR):
+            cloud.fc.deploy(FunctionSpec(each.function, Path(folder), "index.handler", service=each.service))
         for name in ("alice", "bob"):  # one to be rotated, one to be handed on
             cloud.cloudsso.add_user(name)
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        done = subprocess.run(  # noqa: S603 - the interpreter that runs
-            [sys.executable, "-B", "-c", _SCRIPT.read_text(encoding="utf-8")],
-            cwd=root,
-            env={**inherited, **_settings(cloud)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        settings = _settings(cloud, packages)
+        command = [str(python), *(["-S", "-s"] if packages else []), "-B", "-c", _SCRIPT.read_text(encoding="utf-8")]
+        return frozenset().union(*(_loaded(command, start, settings, root) for start in starts))
+
+
+def _loaded(command: Sequence[str], start: Start, settings: dict[str, str], root: Path) -> frozenset[Path]:
+    rotator = start.rotator
+    target = f"{rotator.service}/{rotator.function}" if rotator.service else rotator.function
+    done = subprocess.run(  # noqa: S603 - an interpreter, of the caller
+        [*command, start.module, start.event],
+        cwd=root,
+        env={**settings, "ROTATION_FUNCTION": target},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        msg = f"the functions could not be started to see what they load; nothing was packed. Python said: {said}"
+        msg = f"{start.module} could not be started to see what it loads; nothing was packed. Python said: {said}"
         raise PackageError(msg)
     return frozenset(map(Path, json.loads(done.stdout.splitlines()[-1])))
 
 
-def _settings(cloud: LocalCloud) -> dict[str, str]:
+def _settings(cloud: LocalCloud, packages: Path | None) -> dict[str, str]:
     """Return what the functions need to find a cloud and to be let in; the rest has defaults."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    if packages is not None:
+        inherited["PYTHONPATH"] = str(packages)
     who = cloud.role("package", ADMIN_POLICY)
     endpoint = f"http://{cloud.endpoint}"
     return {
+        **inherited,
         "ALIBABA_CLOUD_ACCESS_KEY_ID": who.access_key_id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": who.access_key_secret,
         "ALIBABA_CLOUD_SECURITY_TOKEN": who.security_token or "",
@@ -64,7 +100,6 @@ def _settings(cloud: LocalCloud) -> dict[str, str]:
         "KMS_REGION": KMS_REGION,
         "ONBOARD": "all",  # so that there is somebody to hand on
         "ROTATION_ENDPOINT": endpoint,
-        "ROTATION_FUNCTION": _ROTATOR,
     }
 
 
