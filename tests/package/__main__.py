@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import hashlib
 import io
 import json
@@ -11,6 +10,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -43,18 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def make(
-    python: str,
-    output: Path,
-    root: Path = build.ROOT,
-    *,
-    fetch: Callable[[Path, Target, Path], object] = downloaded,
-    find: Callable[[str], Interpreter | None] = interpreter,
-    start: Callable[[Path, Sequence[Distribution]], frozenset[PurePosixPath]] = build.loaded_by,
-) -> tuple[report.Figures, bool]:
+@dataclass(frozen=True)
+class Means:
+    """How the parts of a package are come by; tests have others."""
+
+    fetch: Callable[[Path, Target, Path], object] = downloaded
+    find: Callable[[str], Interpreter | None] = interpreter
+    start: Callable[[Path, Sequence[Distribution]], frozenset[PurePosixPath]] = build.loaded_by
+
+
+def make(python: str, output: Path, root: Path = build.ROOT, means: Means = Means()) -> tuple[report.Figures, bool]:
     """Build a package of a folder's code; return its figures, and whether it was not there before."""
     target = runtime(python)
-    compiler = find(target.python)
+    compiler = means.find(target.python)
     ours = build.own(root)
     requirements = root / "requirements.txt"
     digest = build.digest(ours, target, compiler, requirements.read_bytes())
@@ -63,16 +64,16 @@ def make(
     if same is not None:
         return same, False
     installed_here = installed(requirements.read_text(encoding="utf-8"))
-    distributions = kept(requirements, target, output.parent / f"python{python}", fetch)
+    distributions = kept(requirements, target, output.parent / f"python{python}", means.fetch)
     known = {each.name for each in installed_here}
     unknown = (each for each in distributions if each.name not in known)  # for another version: who knows what loads it
-    loaded = start(root, installed_here).union(*(each.paths for each in unknown))
+    loaded = means.start(root, installed_here).union(*(each.paths for each in unknown))
     whole = build.contents(ours, distributions, target, compiler, loaded)
     content = zipped(whole.files)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         found = report.figures(archive, len(content), whole, python, compiler.version if compiler else None)
     write(output, content)
-    facts = {"inputs": digest, "sha256": hashlib.sha256(content).hexdigest(), "figures": dataclasses.asdict(found)}
+    facts = {"inputs": digest, "sha256": hashlib.sha256(content).hexdigest(), "figures": asdict(found)}
     write(notes, json.dumps(facts, indent=2).encode())
     return found, True
 

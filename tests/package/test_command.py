@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -70,10 +69,12 @@ class Project:
     def make(self, python: str = "3.10") -> tuple[Figures, bool]:
         """Make its package; what a start loads is said, and not found out."""
         loaded = frozenset({PurePosixPath("jmespath/__init__.py"), PurePosixPath("jmespath/parser.py")})
-        return self.really_make(python, start=lambda _root, _installed: loaded)
+        means = command.Means(self.fetch, lambda _: self.compiler, lambda _root, _installed: loaded)
+        return command.make(python, self.output, self.root, means)
 
-    def really_make(self, python: str = "3.10", **others: Any) -> tuple[Figures, bool]:  # noqa: ANN401 - as make's
-        return command.make(python, self.output, self.root, fetch=self.fetch, find=lambda _: self.compiler, **others)
+    def really_make(self) -> tuple[Figures, bool]:
+        means = command.Means(self.fetch, lambda _: self.compiler)
+        return command.make("3.10", self.output, self.root, means)
 
     def names(self) -> set[str]:
         with zipfile.ZipFile(self.output) as archive:
