@@ -273,7 +273,7 @@ def prepare(*endpoints: Endpoint) -> None:
 
 
 class StraightSession(requests.Session):
-    """A session that refuses redirects, and sends nothing late.
+    """A session that refuses redirects, keeps no cookies, and sends nothing late.
 
     The SDK would post the password and the security token to wherever a redirect points. And it sleeps between tries
     without looking at the clock afterwards; here it is looked at, before name resolution and connecting, which
@@ -282,14 +282,19 @@ class StraightSession(requests.Session):
 
     def __init__(self) -> None:
         super().__init__()
-        self.max_redirects = 0
         self.used_at: datetime | None = None
 
     def idle(self, now: datetime) -> bool:
         """Tell whether its connections have not been used for so long that they may be dead."""
         return self.used_at is not None and now - self.used_at > LONGEST_IDLE
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - as inherited
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        *,
+        allow_redirects: bool = False,  # noqa: ARG002 - they never are
+        **kwargs: Any,  # noqa: ANN401 - as inherited
+    ) -> requests.Response:
         """Send within the time of the call at hand, or not at all."""
         deadline = _deadline.get()
         if deadline is not None:
@@ -297,7 +302,15 @@ class StraightSession(requests.Session):
                 message = "the time for sending it was over"
                 raise requests.Timeout(message)
             self.used_at = deadline.clock.now()
-        return super().send(request, **kwargs)
+        # Without what requests does between this and the connection: redirects, cookies and hooks.
+        response = self.get_adapter(request.url or "").send(request, **kwargs)
+        if response.is_redirect:
+            response.close()
+            message = "the answer was a redirect"
+            raise requests.TooManyRedirects(message)
+        if not kwargs.get("stream"):
+            response.content  # noqa: B018 - the SDK reads it where nothing is caught
+        return response
 
 
 class SharedAdapter(requests.adapters.HTTPAdapter):
