@@ -195,15 +195,18 @@ def peer(name: str, script: str, environment: Mapping[str, str]) -> FunctionSpec
 def _trust(cloud: LocalCloud, peer_endpoint: str, folder: Path) -> dict[str, str]:
     """Return the environment in which everybody trusts whom they call: the official clients read one, boto3 the other.
 
-    Each is a bundle with as many other certificates as in reality: reading them is a part of what a cold start costs.
+    Reading certificates is a part of what a cold start costs. SSL_CERT_FILE is read in addition to certifi's, so it has
+    the cloud's alone; AWS_CA_BUNDLE instead of them, so it has them too.
     """
     theirs = peer_endpoint.rpartition("/")[2]
-    return {"SSL_CERT_FILE": _bundle(cloud.tls_endpoint, folder), "AWS_CA_BUNDLE": _bundle(theirs, folder)}
+    return {
+        "SSL_CERT_FILE": _bundle(cloud.tls_endpoint, folder),
+        "AWS_CA_BUNDLE": _bundle(theirs, folder, certifi.contents()),
+    }
 
 
-def _bundle(endpoint: str, folder: Path) -> str:
+def _bundle(endpoint: str, folder: Path, *others: str) -> str:
     host, _, port = endpoint.partition(":")
     bundle = folder / f"{port}.pem"
-    certificates = [certifi.contents(), ssl.get_server_certificate((host, int(port)))]
-    bundle.write_text("\n".join(certificates), encoding="utf-8")
+    bundle.write_text("\n".join([*others, ssl.get_server_certificate((host, int(port)))]), encoding="utf-8")
     return str(bundle)
