@@ -16,6 +16,23 @@ READ = {
 }
 LICENSES = ("license", "licence", "copying", "notice", "authors")  # how the names of such files begin
 
+# Compiled doubles of modules in Python, for a speed that only the asynchronous calls have use for, and nobody makes
+# them. Each is imported by a module that takes the one in Python where it is missing.
+ACCELERATORS = frozenset(
+    {
+        "aiohttp/_http_parser",
+        "aiohttp/_http_writer",
+        "aiohttp/_websocket/mask",
+        "aiohttp/_websocket/reader_c",
+        "charset_normalizer/cd",
+        "charset_normalizer/md",
+        "frozenlist/_frozenlist",
+        "multidict/_multidict",
+        "propcache/_helpers_c",
+        "yarl/_quoting_c",
+    }
+)
+
 _TESTS = frozenset({"tests", "test", "testing"})
 
 
@@ -44,6 +61,11 @@ KINDS = (
         "sources of compiled modules",
         "the compiled module is there, and there is no compiler",
         lambda path: path.suffix in {".c", ".h", ".pyx", ".pxd", ".pxi"},
+    ),
+    Kind(
+        "accelerators",
+        "the same in Python is there, and fast enough for what is never called",
+        lambda path: path.suffix == ".so" and str(path.with_name(path.name.partition(".")[0])) in ACCELERATORS,
     ),
     Kind("types", "only type checkers read them", lambda path: path.suffix == ".pyi" or path.name == "py.typed"),
 )

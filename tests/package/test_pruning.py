@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from tests.localcloud.fc.code import unpacked
+from tests.localcloud.server import LocalCloud
 from tests.package import for_this_interpreter, pruning
 from tests.package.build import LICENSES, PACKAGES, ROOT
 from tests.package.distributions import Distribution, installed
@@ -52,7 +54,7 @@ def test_every_kind_is_there_and_has_a_reason(distributions: list[Distribution])
     assert all(kind.reason for kind in pruning.KINDS)
 
 
-def test_of_modules_only_tests_and_commands_are_left_out(distributions: list[Distribution]) -> None:
+def test_of_modules_only_tests_commands_and_accelerators_are_left_out(distributions: list[Distribution]) -> None:
     left_out = {
         (each.name, str(path))
         for each in distributions
@@ -60,7 +62,7 @@ def test_of_modules_only_tests_and_commands_are_left_out(distributions: list[Dis
         if path.suffix in {".py", ".so"} and pruning.kind(path) is not None
     }
     kinds = {pruning.kind(PurePosixPath(path)) for _, path in left_out}
-    assert {kind.name for kind in kinds if kind} == {"tests", "commands"}
+    assert {kind.name for kind in kinds if kind} == {"tests", "commands", "accelerators"}
     packages = {path.partition("/tests/")[0] for _, path in left_out if "/tests/" in path}
     assert packages == {"certifi", "websocket"}  # look at what an upgrade brings before it is left out
 
@@ -80,22 +82,51 @@ def test_the_information_that_somebody_reads_is_kept(distributions: list[Distrib
     assert readers - OF_OTHERS == pruning.READ.keys()
 
 
-def test_those_who_read_it_find_what_they_look_for(distributions: list[Distribution]) -> None:
+def run(code: str, *arguments: str) -> str:
+    """Run code with what the package has and nothing else; return what it prints."""
+    packages = unpacked(for_this_interpreter()) / PACKAGES
+    text = f"import sys; sys.path.insert(0, {str(packages)!r})\n{textwrap.dedent(code)}"
+    command = [sys.executable, "-S", "-s", "-B", "-c", text, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - this interpreter
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_those_who_read_it_find_what_they_look_for() -> None:
     code = """
-        import json, sys
-        sys.path.insert(0, sys.argv[1])
+        import json
         import apscheduler, attr
         from apscheduler.schedulers.background import BackgroundScheduler
         scheduler = BackgroundScheduler(timezone="UTC")
         trigger = scheduler._create_trigger("interval", {"seconds": 5, "timezone": "UTC"})
         print(json.dumps([apscheduler.version, attr.__version__, type(trigger).__name__]))
     """
-    lines = "\n".join(line.strip() for line in code.strip().splitlines())
-    arguments = [sys.executable, "-S", "-s", "-B", "-c", lines, str(unpacked(for_this_interpreter()) / PACKAGES)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)  # noqa: S603 - this interpreter
-    assert done.returncode == 0, done.stderr
     versions = [metadata.version("apscheduler"), metadata.version("attrs")]
-    assert json.loads(done.stdout) == [*versions, "IntervalTrigger"]
+    assert json.loads(run(code)) == [*versions, "IntervalTrigger"]
+
+
+def test_asynchronous_calls_do_without_the_accelerators(distributions: list[Distribution], cloud: LocalCloud) -> None:
+    """A call reaches the cloud, and the caller its answer: the SDK sends a header that it does not sign."""
+    there = {str(path.with_name(path.name.partition(".")[0])) for each in distributions for path in each.paths}
+    assert there >= pruning.ACCELERATORS  # look at what an upgrade renames
+    code = """
+        import asyncio, json
+        from alibabacloud_kms20160120 import models
+        from alibabacloud_kms20160120.client import Client
+        from alibabacloud_tea_openapi.models import Config
+
+        names = ("access_key_id", "access_key_secret", "security_token")
+        config = Config(endpoint=sys.argv[1], protocol="HTTP", region_id="r", **dict(zip(names, sys.argv[2:])))
+        try:
+            asyncio.run(Client(config).list_secrets_async(models.ListSecretsRequest()))
+        except Exception as error:
+            answer = error.code
+        import aiohttp.http_parser, aiohttp._websocket.reader, charset_normalizer, frozenlist, propcache.api
+        print(json.dumps([answer, str(charset_normalizer.from_bytes("K\u00e4se".encode()).best())]))
+    """
+    who = cloud.admin
+    said = run(code, cloud.endpoint, who.access_key_id, who.access_key_secret, who.security_token or "")
+    assert json.loads(said) == ["IncompleteSignature", "K\u00e4se"]
 
 
 def test_every_distribution_is_listed_with_its_license(distributions: list[Distribution]) -> None:
