@@ -68,16 +68,25 @@ DEFERRED: Mapping[str, frozenset[str]] = {
         }
     ),
     "xml.etree.ElementTree": _NONE,
-    # requests: guessing encodings (answers are read as JSON's bytes), international host names, its own version
+    # requests: guessing encodings, international host names, cookies, proxies of the system, its own version
+    "calendar": frozenset({"timegm"}),
     "charset_normalizer.api": frozenset({"from_bytes", "from_fp", "from_path", "is_binary"}),
     "charset_normalizer.legacy": frozenset({"detect"}),
     "charset_normalizer.models": frozenset({"CharsetMatch", "CharsetMatches"}),
     "charset_normalizer.utils": frozenset({"set_logging_handler"}),
+    "http.cookies": frozenset({"Morsel"}),
     "idna": _NONE,
     "importlib.metadata": frozenset({"version"}),
+    "tempfile": _NONE,
+    "urllib.request": frozenset(
+        {"getproxies", "getproxies_environment", "parse_http_list", "proxy_bypass", "proxy_bypass_environment"}
+    ),
     "zipfile": _NONE,
     # msgspec: typed dictionaries, of which there are none here
     "typing_extensions": frozenset({"NotRequired", "Required", "get_type_hints"}),
+    # this program: events about more than one user, and what somebody may have meant
+    "concurrent.futures": frozenset({"ThreadPoolExecutor"}),
+    "difflib": _NONE,
 }
 GATHERED = frozenset(
     {"alibabacloud_cloudsso20210515.models", "alibabacloud_fc20230330.models", "alibabacloud_kms20160120.models"}
@@ -211,13 +220,8 @@ class _Finder:
     def withdraw(self) -> None:
         """Leave the stand-ins to those who have them, and to nobody else."""
         for name in self._deferred:
-            stand_in = sys.modules.get(name)
-            if isinstance(stand_in, StandInModule):
-                del sys.modules[name]
-                parent, _, child = name.rpartition(".")
-                names = vars(sys.modules.get(parent, stand_in))
-                if names.get(child) is stand_in:
-                    del names[child]
+            if isinstance(sys.modules.get(name), StandInModule):
+                del sys.modules[name]  # it stays an attribute of its package, for importers that say `import a.b`
 
 
 class _StandInLoader:

@@ -21,6 +21,7 @@ from shared.model import Endpoint, RotationTarget
 # CloudSSO: endpoints page. Elsewhere the SDK builds a host name that does not exist.
 CLOUDSSO_REGIONS = ("cn-shanghai", "cn-hongkong", "ap-northeast-2", "ap-southeast-1", "us-west-1", "eu-central-1")
 PUBLIC = Endpoint(None)
+NEAR = 0.9  # of two names that differ by a slip, in difflib's measure
 LONGEST_SECRET_NAME = 192  # KMS: CreateSecret
 
 # Function Compute, CreateFunction: a letter or `_`, then letters, digits, `_` and `-`, at most 128 (services: FC 2.0,
@@ -57,7 +58,8 @@ class Reader:
     def find_misspelt(self) -> None:
         """Take a variable that is nearly a setting for a misspelt one: nobody is unprotected by PROTECTED_USER."""
         for name in sorted(self._environ.keys() - set(self._known)):
-            meant = difflib.get_close_matches(name, self._known, n=1, cutoff=0.9)
+            near = [each for each in self._known if _may_be_near(name, each)]
+            meant = near and difflib.get_close_matches(name, near, n=1, cutoff=NEAR)
             if meant:
                 self._problems.append(f"{quoted(name)} is no setting; did you mean {meant[0]}?")
 
@@ -66,6 +68,15 @@ class Reader:
         if self._problems:
             message = " ".join(self._problems)
             raise SettingsError(message)
+
+
+def _may_be_near(one: str, other: str) -> bool:
+    """Tell whether difflib's ratio of two names can reach NEAR, given the characters that only one of them has.
+
+    Hardly any variable's can, and each instance starts with dozens of them.
+    """
+    in_common = min(len(one) - len(set(one) - set(other)), len(other) - len(set(other) - set(one)))
+    return 2 * in_common >= NEAR * (len(one) + len(other))
 
 
 def directory_id(text: str) -> str:

@@ -11,15 +11,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from shared.deferral import DEFERRED
+
 # What nobody here needs: an asynchronous HTTP stack, a scheduler, WebSockets, RSA, the SDKs of Function Compute (which
 # only a scan uses that has somebody to dispatch), and these tests.
 NEVER = (
-    "aiohttp",
+    *DEFERRED,
     "aiofiles",
     "alibabacloud_credentials.provider",
     "alibabacloud_fc20230330",
     "apscheduler",
-    "asyncio",
     "attr",
     "cffi",
     "cryptography.hazmat.backends",
@@ -31,7 +32,6 @@ NEVER = (
     "tzlocal",
     "unittest",
     "websocket",
-    "xml.etree.ElementTree",
     "yarl",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from difflib import SequenceMatcher
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from msgspec.structs import asdict, replace
 from shared.errors import SettingsError
 from shared.model import Endpoint, Exemption, PasswordSource, Reason, ResetRequest, RotationTarget, UserName, UserRef
 from shared.settings import Onboard, RequireReset, ScanSettings, Settings, Synchronized
-from shared.variables import CLOUDSSO_REGIONS
+from shared.variables import CLOUDSSO_REGIONS, NEAR, _may_be_near
 from tests.fakes import NOON, user
 
 LEAST = {"CLOUDSSO_DIRECTORY_ID": "d-00fc2p61loop", "CLOUDSSO_REGION": "cn-shanghai"}
@@ -255,3 +256,13 @@ def test_no_environment_gives_anything_but_settings_or_a_settings_error(environ:
         Settings.load({**LEAST, **environ}, "cn-hangzhou")
     except SettingsError as error:
         assert str(error).isprintable()  # noqa: PT017 - either outcome is right
+
+
+NAMES = st.text("ABCDEF_", min_size=1, max_size=24)
+
+
+@given(NAMES, NAMES, st.integers(0, 24), NAMES)
+def test_no_name_that_difflib_finds_near_is_passed_over(one: str, other: str, at: int, insertion: str) -> None:
+    for near in (other, one[:at] + insertion[:2] + one[at:], one[:at] + one[at + 1 :]):
+        if near and SequenceMatcher(None, near, one).ratio() >= NEAR:
+            assert _may_be_near(one, near)
