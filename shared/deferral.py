@@ -77,7 +77,7 @@ DEFERRED: Mapping[str, frozenset[str]] = {
     "http.cookies": frozenset({"Morsel"}),
     "idna": _NONE,
     "importlib.metadata": frozenset({"version"}),
-    "tempfile": _NONE,
+    "tempfile": frozenset({"TemporaryDirectory"}),
     "urllib.request": frozenset(
         {"getproxies", "getproxies_environment", "parse_http_list", "proxy_bypass", "proxy_bypass_environment"}
     ),
