@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +19,8 @@ from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import ACCOUNT_ID, DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
 from tests.loopback import clients
 from tests.loopback.workshop import BOUND
+from tests.package import for_this_interpreter
 
-ROOT = Path(__file__).parents[2]
 TARGET = Target("cloudsso-rotator-reset-password")
 LEASE = timedelta(seconds=100)
 RUNTIMES = pytest.mark.parametrize("runtime", ["python3.10", "python3.12"])
@@ -36,7 +35,7 @@ class Rotator:
         cloud.fc.add_role("cloudsso-rotator-reset-password", deployment.policy(self.seen.directory_id))
         spec = FunctionSpec(
             name=TARGET.function,
-            code=ROOT,
+            code=for_this_interpreter(),
             handler="functions/reset_password/index.handler",
             runtime=runtime,
             initializer="functions/reset_password/index.initialize",
