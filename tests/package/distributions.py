@@ -50,8 +50,10 @@ class Distribution:
 
 def installed(requirements: str) -> list[Distribution]:
     """Return what requirements.txt asks for, as it is installed where this runs; in just these versions."""
-    have = {each.name: each for each in _all(metadata.distributions())}
     wanted = [each for each in _requirements(requirements) if each.marker is None or each.marker.evaluate()]
+    names = {canonicalize_name(each.name) for each in wanted}
+    here = (each for each in metadata.distributions() if canonicalize_name(each.name) in names)
+    have = {each.name: each for each in _all(here)}
     problems: list[str] = []
     found: list[Distribution] = []
     for requirement in wanted:

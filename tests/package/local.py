@@ -22,14 +22,14 @@ KEPT = build.ROOT / "dist" / "here"
 _RECENT = 4  # packages that are kept: somebody may just be reading one
 
 
-def for_this_interpreter(root: Path = build.ROOT) -> Path:
+def for_this_interpreter(root: Path = build.ROOT, kept: Path = KEPT) -> Path:
     """Return the package of the code as it is now, for the interpreter that runs; build it if it is not there yet."""
     recipe = Recipe.of(root)
-    path = KEPT / f"{here().cache_tag}-{recipe.digest()[:24]}.zip"
-    with _alone():
+    path = kept / f"{here().cache_tag}-{recipe.digest()[:24]}.zip"
+    with _alone(kept):
         if not path.exists():
             write(path, recipe.carried_out())
-            _forget_old_ones()
+            _forget_old_ones(kept)
     return path
 
 
@@ -73,13 +73,13 @@ def write(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    KEPT.mkdir(parents=True, exist_ok=True)
-    with (KEPT / ".lock").open("w") as lock:
+def _alone(kept: Path) -> Iterator[None]:
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _forget_old_ones() -> None:
-    for old in sorted(KEPT.glob("*.zip"), key=lambda path: path.stat().st_mtime)[:-_RECENT]:
+def _forget_old_ones(kept: Path) -> None:
+    for old in sorted(kept.glob("*.zip"), key=lambda path: path.stat().st_mtime)[:-_RECENT]:
         old.unlink(missing_ok=True)

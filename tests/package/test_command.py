@@ -7,7 +7,6 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -16,47 +15,19 @@ from rich.console import Console
 from tests.package import __main__ as command
 from tests.package.build import ROOT
 from tests.package.distributions import installed
+from tests.package.project import JMESPATH, Project
 from tests.package.report import Figures, table
 from tests.package.target import Interpreter, PackageError, Target
 
-JMESPATH = metadata.version("jmespath")
-START = """
-import jmespath
 
-def initialize(context):
-    jmespath.compile("a")
-
-def handler(event, context):
-    pass
-"""
-
-
-class Project:
-    """A project of one function, and an index that has jmespath alone."""
+class Packed(Project):
+    """A project with a package, and an index that has what it needs."""
 
     def __init__(self, folder: Path) -> None:
-        self.root = folder / "project"
+        super().__init__(folder / "project")
         self.output = self.root / "dist" / "code.zip"
         self.fetched = 0
         self.compiler: Interpreter | None = None
-        for name, text in {
-            "functions/__init__.py": "",
-            "functions/reset_password/__init__.py": "",
-            "functions/reset_password/index.py": START,
-            "functions/reset_password/rules.json": "{}",
-            "functions/reset_password/.hidden": "",
-            "shared/__init__.py": "",
-            "shared/unused.py": "",
-            "tests/test_one.py": "",
-            "requirements.txt": f"jmespath=={JMESPATH}\n",
-        }.items():
-            self.write(name, text)
-        self.write("functions/scan_expiring/index.py", START)
-
-    def write(self, name: str, text: str) -> None:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
     def fetch(self, requirements: Path, _target: Target, folder: Path) -> None:
         self.fetched += 1
@@ -82,8 +53,8 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path) -> Packed:
+    return Packed(tmp_path)
 
 
 def shown(figures: Figures) -> str:
@@ -94,7 +65,7 @@ def shown(figures: Figures) -> str:
     return text.getvalue()
 
 
-def test_without_an_interpreter_of_the_version_there_is_no_byte_code_and_it_says_so(project: Project) -> None:
+def test_without_an_interpreter_of_the_version_there_is_no_byte_code_and_it_says_so(project: Packed) -> None:
     figures, new = project.make()
     assert new
     assert not [name for name in project.names() if name.endswith(".pyc")]
@@ -106,7 +77,7 @@ def test_without_an_interpreter_of_the_version_there_is_no_byte_code_and_it_says
     assert "none: no Python 3.10 was found here, so every cold start compiles" in shown(figures)
 
 
-def test_what_a_start_loads_is_byte_code_and_the_rest_is_source(project: Project) -> None:
+def test_what_a_start_loads_is_byte_code_and_the_rest_is_source(project: Packed) -> None:
     project.compiler = Interpreter(Path(sys.executable), "3.10.0 (said to be)")
     figures, _ = project.really_make()
     names = project.names()
@@ -119,30 +90,30 @@ def test_what_a_start_loads_is_byte_code_and_the_rest_is_source(project: Project
     assert said in shown(figures)
 
 
-def test_nothing_is_done_where_nothing_has_changed(project: Project) -> None:
+def test_nothing_is_done_where_nothing_has_changed(project: Packed) -> None:
     first, _ = project.make()
     before = project.output.stat().st_mtime_ns
     assert project.make() == (first, False)
     assert (project.output.stat().st_mtime_ns, project.fetched) == (before, 1)
 
 
-def change_source(project: Project) -> None:
+def change_source(project: Packed) -> None:
     project.write("shared/unused.py", "A = 1\n")
 
 
-def change_requirements(project: Project) -> None:
+def change_requirements(project: Packed) -> None:
     project.write("requirements.txt", f"# again\njmespath=={JMESPATH}\n")
 
 
-def find_an_interpreter(project: Project) -> None:
+def find_an_interpreter(project: Packed) -> None:
     project.compiler = Interpreter(Path(sys.executable), "3.10.0 (said to be)")
 
 
-def damage_it(project: Project) -> None:
+def damage_it(project: Packed) -> None:
     project.output.write_bytes(b"PK")
 
 
-def forget_what_it_was_made_of(project: Project) -> None:
+def forget_what_it_was_made_of(project: Packed) -> None:
     project.output.with_suffix(".json").write_text("{}")
 
 
@@ -157,7 +128,7 @@ def forget_what_it_was_made_of(project: Project) -> None:
     ],
 )
 def test_it_is_built_anew_when_something_has_changed(
-    project: Project, change: Callable[[Project], None], fetched: int
+    project: Packed, change: Callable[[Packed], None], fetched: int
 ) -> None:
     project.make()
     change(project)
@@ -166,7 +137,7 @@ def test_it_is_built_anew_when_something_has_changed(
     assert zipfile.is_zipfile(project.output)
 
 
-def test_a_runtime_has_a_package_of_its_own(project: Project) -> None:
+def test_a_runtime_has_a_package_of_its_own(project: Packed) -> None:
     project.make("3.10")
     _, new = project.make("3.12")
     assert (new, project.fetched) == (True, 2)
@@ -179,7 +150,7 @@ def test_a_runtime_has_a_package_of_its_own(project: Project) -> None:
         ("requirements.txt", "nowhere==1\n", "nowhere is not installed"),
     ],
 )
-def test_what_fails_leaves_the_package_as_it_was(project: Project, name: str, text: str, said: str) -> None:
+def test_what_fails_leaves_the_package_as_it_was(project: Packed, name: str, text: str, said: str) -> None:
     project.make()
     before = project.output.read_bytes()
     project.write(name, text)
