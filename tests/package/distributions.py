@@ -82,7 +82,8 @@ def downloaded(requirements: Path, target: Target, folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
     if done.returncode:
         what = f"{requirements.name} for Python {target.python} on {PLATFORM}"
-        msg = f"uv could not install {what}; nothing was packed. It said:\n{done.stderr.strip()}"
+        advice = "Where a wheel is missing, pin a version that has one (requirements.in, make lock)"
+        msg = f"uv could not install {what}; nothing was packed. {advice}. It said:\n{done.stderr.strip()}"
         raise PackageError(msg)
 
 
