@@ -9,6 +9,7 @@ import darabonba.core
 import pytest
 from hypothesis import settings
 
+from shared import openapi
 from tests.deployment import Deployment
 from tests.localcloud.server import LocalCloud
 
@@ -33,10 +34,11 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _sdk_as_it_comes() -> Iterator[None]:
     """Give every test the SDK's runtime as it is installed: a gateway makes it safe for the whole process."""
-    session = darabonba.core.Session
+    session, adapter = darabonba.core.Session, darabonba.core.DaraCore.get_adapter
     yield
-    darabonba.core.Session = session
+    darabonba.core.Session, darabonba.core.DaraCore.get_adapter = session, staticmethod(adapter)
     darabonba.core.DaraCore._sessions.clear()
+    openapi._connections.cache_clear()  # the next cloud may have the last one's port
 
 
 @pytest.fixture

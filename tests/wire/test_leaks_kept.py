@@ -7,6 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.evidence.plugin import Evidence
 from tests.installation import ROTATOR, SCAN
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
+from tests.loopback.workshop import until
 from tests.wire.endings import ALWAYS, ECHO, ENDINGS, Stage
 from tests.wire.findings import Mint
 from tests.wire.leaks import Scanner
@@ -97,9 +99,16 @@ def be_cut_off(kept: Kept) -> None:
         request = {"UserName": kept.user(), "GenerateRandomPassword": not staged}
         kept.cloud.faults.after("ResetUserPassword", kept.installed.kill_rotators)
         assert "exited unexpectedly" in kept.invoke("An instance that is killed after a reset", request)["errorMessage"]
-        kept.cloud.faults.after("ResetUserPassword", lambda: kept.cloud.clock.shift(400))
+        kept.cloud.faults.after("ResetUserPassword", partial(outlast, kept))
         request = {**request, "UserName": kept.user()}
         assert "time out" in kept.invoke("An instance that takes too long after a reset", request)["errorMessage"]
+
+
+def outlast(kept: Kept) -> None:
+    """Let the time pass that an invocation has, and its end come before the answer that it waits for."""
+    instances = [each for each in kept.cloud.fc.instances(ROTATOR) if each.at_work]
+    kept.cloud.clock.shift(400)
+    until(lambda: not any(each.alive for each in instances), "the instance to be ended")
 
 
 def come_by_every_way(kept: Kept) -> None:
