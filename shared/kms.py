@@ -251,18 +251,19 @@ class KmsSecretStore:
         missed after all: its user then counts as unmanaged for this time, and even where ONBOARD selects all of these,
         the rotation finds a version that is new enough and leaves it be.
         """
-        number, seen, counts = 1, set[str](), list[int]()
+        number, seen, first, most = 1, set[str](), None, 0
         while True:
             page = self._page(number)
             secrets = page.secret_list.secret
             yield tuple(_managed(secrets, directory_id))
             seen.update(secret.secret_name for secret in secrets)
-            counts.append(page.total_count)
-            if counts[-1] < max(counts):
+            count = page.total_count
+            if count < most:
                 return False
+            first, most = count if first is None else first, count
             # A full page that is not the last by the count is not the last, whichever way the count is wrong.
-            if len(secrets) < PAGE or number * PAGE == counts[-1]:
-                return len(seen) >= counts[0]
+            if len(secrets) < PAGE or number * PAGE == count:
+                return len(seen) >= first
             number += 1
 
     def _page(self, number: int) -> _SecretsPage:
