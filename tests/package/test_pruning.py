@@ -50,7 +50,7 @@ def imported(content: bytes) -> Iterator[str]:
 
 def test_every_kind_is_there_and_has_a_reason(distributions: list[Distribution]) -> None:
     found = {kind for each in distributions for path in each.paths if (kind := pruning.kind(path))}
-    assert found == set(pruning.KINDS)
+    assert {kind.name for kind in set(pruning.KINDS) - found} <= {"caches"}  # not every installer leaves some
     assert all(kind.reason for kind in pruning.KINDS)
 
 
