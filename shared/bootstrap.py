@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from shared import alerts, audit, batch, cloudsso, events, kms, openapi, password
+from shared import alerts, audit, batch, cloudsso, connections, events, kms, openapi, password
 from shared.errors import RotatorError
 from shared.invocation import ENVIRONMENT, Context, SystemClock, credentials, silence_sdk, time_limit
 from shared.ports import Clock
@@ -61,7 +61,7 @@ class App(msgspec.Struct, frozen=True):
             audit.ignored(context.request_id, one.where, one.rule, one.origin)
         results: tuple[batch.Result, ...] = ()
         if parsed.requests:
-            openapi.make_safe(self.clock)
+            connections.make_safe(self.clock)
             with self.signer.signing_as(credentials(context, self.environ)):
                 results = batch.carry_out(
                     parsed.requests,
@@ -89,7 +89,7 @@ def start(
     app = App(settings, parsed, environ, clock, signer, _rotator(settings, clock, signer))
     cloudsso.prepare()
     kms.prepare()
-    openapi.prepare(settings.cloudsso_endpoint, settings.kms_endpoint)
+    connections.prepare(settings.cloudsso_endpoint, settings.kms_endpoint)
     return app
 
 

@@ -11,7 +11,7 @@ from alibabacloud_cloudsso20210515 import models
 from alibabacloud_cloudsso20210515.client import Client
 from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 
-from shared import openapi
+from shared import connections, openapi
 from shared.errors import (
     DirectoryDenied,
     DirectoryError,
@@ -129,7 +129,7 @@ class CloudSsoDirectory:
     def __init__(
         self, directory_id: DirectoryId, region: str, endpoint: Endpoint, signer: openapi.Signer, clock: Clock
     ) -> None:
-        openapi.make_safe(clock)
+        connections.make_safe(clock)
         self._id = directory_id
         self._clock = clock
         self._reads = Client(openapi.config(signer, region, endpoint, repeat=True))
@@ -256,7 +256,7 @@ class CloudSsoDirectory:
     def _reset(self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime) -> Any:  # noqa: ANN401 - the SDK is untyped
         pause = FIRST_PAUSE
         while True:
-            with openapi.sending_until(self._clock, send_by):
+            with connections.sending_until(self._clock, send_by):
                 if candidate is None:
                     answer = openapi.attempt(lambda: self._generate(user, must_change=must_change))
                 else:
@@ -291,7 +291,7 @@ class CloudSsoDirectory:
         return self._resets.call_api(_RESET, request, _options())["body"]
 
     def _read(self, send: Any) -> Any:  # noqa: ANN401 - the SDK is untyped
-        with openapi.sending_until(self._clock, None):
+        with connections.sending_until(self._clock, None):
             return openapi.attempt(send)
 
     def _not_reset(self, failure: Failure, user: User, *, staged: bool) -> DirectoryError | SettingsError:

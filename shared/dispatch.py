@@ -11,15 +11,15 @@ from typing import Protocol
 
 import msgspec
 
-from shared import deferral, openapi
+from shared import connections, deferral, openapi
 from shared.errors import DispatchDenied, DispatchError, DispatchRefused, DispatchUnavailable, quoted
 from shared.model import Credentials, Endpoint, PasswordSource, ResetRequest, RotationTarget, TaskId
 from shared.openapi import Failure
 from shared.ports import Clock, Dispatcher
 
 FIRST_PAUSE = timedelta(milliseconds=250)  # doubled after each further try, up to openapi.LONGEST_DELAY
-# A try may begin until openapi.UNHURRIED after the first, and then take both of its time-outs.
-LONGEST = openapi.UNHURRIED + openapi.CONNECT_TIMEOUT + openapi.READ_TIMEOUT
+# A try may begin until connections.UNHURRIED after the first, and then take both of its time-outs.
+LONGEST = connections.UNHURRIED + openapi.CONNECT_TIMEOUT + openapi.READ_TIMEOUT
 
 _DUPLICATE = 409  # "Task deduplication" page; the code that comes with it is not documented
 _CONCURRENT = "ConcurrentUpdate"  # another 409 (error code pages): it is about changing functions, not about tasks
@@ -92,7 +92,7 @@ class FunctionDispatcher:
 
     def dispatch(self, request: ResetRequest, task_id: TaskId) -> bool:
         """See Dispatcher. A try whose answer was lost may have been accepted: then the next one answers False."""
-        event, give_up_at = event_of(request), self._clock.now() + openapi.UNHURRIED
+        event, give_up_at = event_of(request), self._clock.now() + connections.UNHURRIED
         pause, doubt = FIRST_PAUSE, False
         while True:
             failure = self._send(event, task_id, give_up_at)
@@ -107,7 +107,7 @@ class FunctionDispatcher:
             pause = min(pause * 2, openapi.LONGEST_DELAY)
 
     def _send(self, event: bytes, task_id: TaskId, give_up_at: datetime) -> Failure | None:
-        with openapi.sending_until(self._clock, give_up_at):
+        with connections.sending_until(self._clock, give_up_at):
             return self._sender.send(event, task_id)
 
     def _time_left_after(self, wait: timedelta, give_up_at: datetime) -> bool:

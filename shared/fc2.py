@@ -12,7 +12,7 @@ import logging
 import fc2
 import requests
 
-from shared import openapi
+from shared import connections, openapi
 from shared.model import Credentials, Endpoint, RotationTarget, TaskId
 from shared.openapi import Failure
 from shared.ports import Clock
@@ -40,7 +40,7 @@ class _Client(fc2.Client):  # type: ignore[misc]  # fc2 is untyped
             accessKeySecret=credentials.access_key_secret.reveal(),
             securityToken=token.reveal() if token else "",
         )
-        self._session = openapi.StraightSession()
+        self._session = connections.StraightSession()
 
     def _do_request(
         self,
@@ -62,7 +62,7 @@ class Fc2Sender:
     """Sends to one function of FC 2.0 (dispatch.Sender)."""
 
     def __init__(self, target: RotationTarget, endpoint: Endpoint, credentials: Credentials, clock: Clock) -> None:
-        openapi.make_safe(clock)
+        connections.make_safe(clock)
         _silence()
         self._target = target
         self._client = _Client(endpoint, credentials)

@@ -7,7 +7,7 @@ from typing import Any
 from alibabacloud_fc20230330 import models
 from alibabacloud_fc20230330.client import Client
 
-from shared import openapi
+from shared import connections, openapi
 from shared.model import Credentials, Endpoint, RotationTarget, TaskId
 from shared.openapi import Failure
 from shared.ports import Clock
@@ -21,7 +21,7 @@ class Fc3Sender:
     def __init__(
         self, target: RotationTarget, endpoint: Endpoint, region: str, credentials: Credentials, clock: Clock
     ) -> None:
-        openapi.make_safe(clock)
+        connections.make_safe(clock)
         self._target = target
         # The SDK would not know FC's throttling by its codes; dispatch.py repeats, for both versions alike.
         self._client = Client(openapi.config(openapi.Signer(credentials), region, endpoint, repeat=False))

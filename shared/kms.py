@@ -10,7 +10,7 @@ import msgspec
 from alibabacloud_kms20160120 import models
 from alibabacloud_kms20160120.client import Client
 
-from shared import openapi
+from shared import connections, openapi
 from shared.errors import (
     SecretExists,
     SecretInDeletion,
@@ -153,7 +153,7 @@ class KmsSecretStore:
         instance_id: str | None = None,
         key_id: str | None = None,
     ) -> None:
-        openapi.make_safe(clock)
+        connections.make_safe(clock)
         # Every write here takes effect once, however often it is sent: version ids are write-once, tags are set.
         self._client = Client(openapi.config(signer, region, endpoint, repeat=True))
         self._clock = clock
@@ -276,7 +276,7 @@ class KmsSecretStore:
         return page
 
     def _send(self, send: Callable[[], Any], send_by: datetime | None = None) -> Any:  # noqa: ANN401 - the SDK is untyped
-        with openapi.sending_until(self._clock, send_by):
+        with connections.sending_until(self._clock, send_by):
             return openapi.attempt(send)
 
     def _written(

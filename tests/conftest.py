@@ -9,7 +9,7 @@ import darabonba.core
 import pytest
 from hypothesis import settings
 
-from shared import openapi
+from shared import connections
 from tests.deployment import Deployment
 from tests.localcloud.server import LocalCloud
 
@@ -38,7 +38,7 @@ def _sdk_as_it_comes() -> Iterator[None]:
     yield
     darabonba.core.Session, darabonba.core.DaraCore.get_adapter = session, staticmethod(adapter)
     darabonba.core.DaraCore._sessions.clear()
-    openapi._connections.cache_clear()  # the next cloud may have the last one's port
+    connections._shared.cache_clear()  # the next cloud may have the last one's port
 
 
 @pytest.fixture

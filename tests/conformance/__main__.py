@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from shared import openapi
+from shared import connections
 from shared.invocation import SystemClock
 from tests.conformance import report as reporting
 from tests.conformance.account import CONFIRM, Account, SettingsError, from_environment, is_confirmed
@@ -91,6 +91,6 @@ def _run(bench: Bench, console: Console, file: Path | None) -> int:
 
 
 if __name__ == "__main__":
-    openapi.make_safe(SystemClock())  # the SDK's runtime would log passwords, and follow redirects with them
+    connections.make_safe(SystemClock())  # the SDK's runtime would log passwords, and follow redirects with them
     end_in_order()
     sys.exit(main(sys.argv[1:], os.environ, Console()))

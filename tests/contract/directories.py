@@ -8,7 +8,7 @@ from typing import Protocol
 from alibabacloud_cloudsso20210515 import models as sso
 from msgspec.structs import replace
 
-from shared import openapi
+from shared import connections
 from shared.cloudsso import CloudSsoDirectory
 from shared.errors import DirectoryDenied, DirectoryUnavailable
 from shared.model import Credentials, DirectoryId, Endpoint, Password, Sealed, User, UserId, UserName
@@ -224,7 +224,7 @@ class CloudDirectoryWorld:
         cloud, action = self._deployed.cloud, self._action(method)
         cloud.faults.arm(Fault(action, "drop-after", count=9))
         if method != "reset":
-            cloud.faults.after(action, lambda: cloud.clock.shift(openapi.UNHURRIED.total_seconds()))
+            cloud.faults.after(action, lambda: cloud.clock.shift(connections.UNHURRIED.total_seconds()))
 
     def shut_down(self, method: str) -> None:
         # Too long a pause for a reset, which is then given up; reads are tried again at once, and throttled again.

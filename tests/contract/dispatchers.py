@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from shared import dispatch, openapi
+from shared import connections, dispatch
 from shared.errors import DispatchDenied, DispatchRefused, DispatchUnavailable
 from shared.model import Endpoint, RotationTarget
 from shared.ports import Dispatcher
@@ -124,7 +124,7 @@ class CloudDispatcherWorld:
     def lose_answer(self) -> None:
         # So late that it is not tried again.
         self.cloud.faults.arm(Fault(INVOKE, "drop-after"))
-        self.after_the_next(lambda: self.cloud.clock.shift(openapi.UNHURRIED.total_seconds()))
+        self.after_the_next(lambda: self.cloud.clock.shift(connections.UNHURRIED.total_seconds()))
 
     def shut_down(self) -> None:
         self.cloud.faults.arm(Fault(INVOKE, "throttle", count=100))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from alibabacloud_kms20160120 import models as kms
 
-from shared import openapi
+from shared import connections, openapi
 from shared.errors import SecretInDeletion, SecretStoreDenied, SecretStoreUnavailable
 from shared.kms import KmsSecretStore
 from shared.model import DirectoryId, Endpoint, SecretName, SecretValue, VersionId
@@ -151,7 +151,7 @@ class CloudStoreWorld:
         # So late that it is not tried again.
         cloud = self._deployed.cloud
         cloud.faults.arm(Fault(ACTIONS[method], "drop-after"))
-        cloud.faults.after(ACTIONS[method], lambda: cloud.clock.shift(openapi.UNHURRIED.total_seconds()))
+        cloud.faults.after(ACTIONS[method], lambda: cloud.clock.shift(connections.UNHURRIED.total_seconds()))
 
     def shut_down(self, method: str) -> None:
         self._deployed.cloud.faults.arm(Fault(ACTIONS[method], "throttle", count=openapi.TRIES, retry_after_ms=1))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import dispatch, openapi
+from shared import connections, dispatch, openapi
 from shared.errors import DispatchDenied, DispatchError, DispatchRefused, DispatchUnavailable
 from shared.model import Credentials, Endpoint, RotationTarget, Sealed, TaskId
 from shared.ports import Dispatcher
@@ -143,14 +143,14 @@ def test_pauses_grow_and_end_in_time(world: CloudDispatcherWorld) -> None:
     error_of(world)
     assert slept[:4] == [0.25, 0.5, 1.0, 2.0]
     assert set(slept[4:]) == {openapi.LONGEST_DELAY.total_seconds()}
-    assert sum(slept) <= openapi.UNHURRIED.total_seconds()
+    assert sum(slept) <= connections.UNHURRIED.total_seconds()
     assert world.tries() == len(slept) + 1
 
 
 def test_nothing_is_sent_when_a_pause_took_too_long(world: CloudDispatcherWorld) -> None:
     world.cloud.faults.arm(Fault(INVOKE, "throttle"))
     shift = world.clock.sleep
-    world.clock.sleep = lambda seconds: shift(seconds + openapi.UNHURRIED.total_seconds())  # type: ignore[method-assign]
+    world.clock.sleep = lambda seconds: shift(seconds + connections.UNHURRIED.total_seconds())  # type: ignore[method-assign]
     assert error_of(world).unchanged == "It was not handed on."
     assert world.tries() == 1
 
@@ -178,11 +178,11 @@ def test_a_dispatcher_without_a_server_gives_up_by_its_own_clock() -> None:
         made: Dispatcher = dispatch.dispatcher(target, Endpoint(closed_port(), "HTTP"), FC_REGION, nobody, clock)
         with pytest.raises(DispatchUnavailable):
             made.dispatch(rotation(), TASK)
-    assert clock.now() - start <= 2 * openapi.UNHURRIED
+    assert clock.now() - start <= 2 * connections.UNHURRIED
 
 
 def test_an_attempt_that_may_begin_at_the_end_is_part_of_the_longest_time_a_dispatch_takes() -> None:
-    assert openapi.UNHURRIED + timedelta(seconds=15) == dispatch.LONGEST
+    assert connections.UNHURRIED + timedelta(seconds=15) == dispatch.LONGEST
 
 
 # ---------------------------------------------------------------------------------------------- what is trusted

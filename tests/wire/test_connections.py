@@ -12,7 +12,7 @@ import darabonba.core
 import pytest
 import requests
 
-from shared import openapi
+from shared import connections, openapi
 from shared.errors import SecretStoreUnavailable
 from shared.kms import KmsSecretStore
 from shared.model import Endpoint, SecretName
@@ -35,7 +35,7 @@ def _anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _forget() -> None:
-    openapi._connections.cache_clear()
+    connections._shared.cache_clear()
     darabonba.core.DaraCore._sessions.clear()
 
 
@@ -90,8 +90,8 @@ def test_authorities_are_read_once_for_all_endpoints_and_connections(monkeypatch
         load(self, *args, **kwargs)
 
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counting)
-    openapi.prepare(Endpoint(None), Endpoint("kms.example"), Endpoint("127.0.0.1:1", "HTTP"))
-    openapi.make_safe(FakeClock())
+    connections.prepare(Endpoint(None), Endpoint("kms.example"), Endpoint("127.0.0.1:1", "HTTP"))
+    connections.make_safe(FakeClock())
     assert len(read) == 1
     for port in (1, 2, 2):  # where nobody listens: a connection is prepared, and refused
         session = darabonba.core.DaraCore._get_session(f"https://127.0.0.1:{port}", "HTTPS", pool_size=40)
@@ -104,10 +104,10 @@ def test_authorities_are_read_once_for_all_endpoints_and_connections(monkeypatch
 
 
 def test_a_version_of_tls_that_somebody_asks_for_is_the_sdks_own_affair() -> None:
-    openapi.make_safe(FakeClock())
+    connections.make_safe(FakeClock())
     adapter = darabonba.core.DaraCore.get_adapter("HTTPS", "TLSv1.3")
     assert adapter.ssl_context.minimum_version is ssl.TLSVersion.TLSv1_3
-    assert not isinstance(adapter, openapi.SharedAdapter)
+    assert not isinstance(adapter, connections.SharedAdapter)
 
 
 class Baker(BaseHTTPRequestHandler):
@@ -130,7 +130,7 @@ def test_a_cookie_is_not_kept_for_the_next_call() -> None:
     Baker.brought = []
     with HTTPServer(("127.0.0.1", 0), Baker) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        session = openapi.StraightSession()
+        session = connections.StraightSession()
         for _ in range(2):
             session.send(requests.Request("GET", f"http://127.0.0.1:{server.server_port}/").prepare(), timeout=5)
         server.shutdown()
@@ -146,3 +146,9 @@ def test_what_signs_is_there_during_an_invocation_and_not_before_or_after_it(clo
         assert cloud.admin.access_key_secret not in f"{key!r} {key} {signer!r}"
     with pytest.raises(RuntimeError, match="outside the invocation"):
         signer.get_credential()
+
+
+def test_a_connection_through_a_proxy_trusts_the_same() -> None:
+    adapter = connections.SharedAdapter()
+    through = adapter.proxy_manager_for("http://127.0.0.1:1")
+    assert through.connection_pool_kw["ssl_context"] is adapter.poolmanager.connection_pool_kw["ssl_context"]

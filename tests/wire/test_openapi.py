@@ -18,7 +18,7 @@ import requests
 from alibabacloud_kms20160120 import models
 from alibabacloud_kms20160120.client import Client
 
-from shared import openapi
+from shared import connections, openapi
 from shared.model import Credentials, Endpoint, Sealed
 from shared.openapi import Failure
 from shared.ports import Clock
@@ -36,7 +36,7 @@ LOGGERS = ("darabonba-core", "urllib3", "requests", "urllib3.connectionpool", "u
 
 
 def client(endpoint: str, credentials: Credentials = NOBODY, *, repeat: bool = False) -> Client:
-    openapi.make_safe(FakeClock())
+    connections.make_safe(FakeClock())
     made = Endpoint(endpoint, "HTTP")
     return Client(openapi.config(openapi.Signer(credentials), KMS_REGION, made, repeat=repeat))
 
@@ -50,7 +50,7 @@ def attempted(cloud: LocalCloud, *, repeat: bool = False, seconds: float = 20, c
     """Put a secret that is not there; return the failure."""
     time = clock or CloudClock(cloud)
     made = client(cloud.endpoint, credentials_of(cloud.admin), repeat=repeat)
-    with openapi.sending_until(time, time.now() + timedelta(seconds=seconds)):
+    with connections.sending_until(time, time.now() + timedelta(seconds=seconds)):
         failure = openapi.attempt(put(made))
     assert isinstance(failure, Failure)
     return failure
@@ -85,7 +85,7 @@ def root_output() -> Iterator[io.StringIO]:
 def test_nothing_that_the_runtime_logs_arrives_anywhere(
     root_output: io.StringIO, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
-    openapi.make_safe(FakeClock())
+    connections.make_safe(FakeClock())
     logging.getLogger(name).setLevel(logging.DEBUG)  # as somebody might, later
     for level in (logging.DEBUG, logging.WARNING, logging.CRITICAL):
         logging.getLogger(name).log(level, SECRET)
@@ -93,7 +93,7 @@ def test_nothing_that_the_runtime_logs_arrives_anywhere(
 
 
 def test_the_loggers_of_others_are_left_alone(root_output: io.StringIO) -> None:
-    openapi.make_safe(FakeClock())
+    connections.make_safe(FakeClock())
     logging.getLogger("somebody.else").warning("heard")
     assert root_output.getvalue() == "heard\n"
 
@@ -355,12 +355,12 @@ def test_an_interrupt_is_not_swallowed() -> None:
 def test_making_safe_twice_keeps_the_sessions_that_are_safe(cloud: LocalCloud) -> None:
     attempted(cloud)
     before = dict(darabonba.core.DaraCore._sessions)
-    openapi.make_safe(FakeClock())
+    connections.make_safe(FakeClock())
     assert darabonba.core.DaraCore._sessions == before
-    assert all(isinstance(session, openapi.StraightSession) for session in before.values())
+    assert all(isinstance(session, connections.StraightSession) for session in before.values())
 
 
 def test_a_session_made_before_is_thrown_away(cloud: LocalCloud) -> None:
     darabonba.core.DaraCore._sessions["http://early:80"] = requests.Session()
-    openapi.make_safe(FakeClock())
+    connections.make_safe(FakeClock())
     assert "http://early:80" not in darabonba.core.DaraCore._sessions
