@@ -260,21 +260,21 @@ class _Wrapper:
 
 
 class _Guard(_Wrapper):
-    """If a module cannot be imported with stand-ins, imports it and all that it needs without."""
+    """If a module cannot be imported with stand-ins, imports it without.
+
+    What it needs and was imported stays as it is, or there would be two of it; what failed is not there any more.
+    """
 
     def __init__(self, loader: Any, finder: _Finder) -> None:  # noqa: ANN401 - whatever loads
         super().__init__(loader)
         self._finder = finder
 
     def _fill(self, module: ModuleType) -> None:
-        before = set(sys.modules)
         try:
             with self._finder.guarding():
                 self._loader.exec_module(module)
         except Exception:  # noqa: BLE001 - whatever it was: without stand-ins it is the ordinary import's to raise
             self._finder.give_up()
-            for name in set(sys.modules) - before:
-                sys.modules.pop(name, None)
             self._loader.exec_module(module)
 
 

@@ -203,6 +203,22 @@ def test_an_import_that_fails_with_stand_ins_is_made_without(folder: Path) -> No
     assert type(user.__loader__).__name__ == "SourceFileLoader"
 
 
+def test_what_was_imported_before_an_import_failed_is_not_there_twice(folder: Path) -> None:
+    written(
+        folder,
+        df_value="TIMEOUT = 5",
+        df_us__errors="class Failed(Exception): pass",
+        df_us__work="from df_us.errors import Failed",
+        df_us__late="from df_value import TIMEOUT\nTWICE = TIMEOUT + TIMEOUT",
+        df_us__all="from df_us import work, errors\nfrom df_us import late\nfrom df_us.errors import Failed",
+    )
+    with active({"df_value": frozenset({"TIMEOUT"})}, frozenset()):
+        whole = importlib.import_module("df_us.all")
+    assert whole.late.TWICE == 10
+    assert whole.Failed is whole.work.Failed is whole.errors.Failed
+    assert whole.errors is sys.modules["df_us.errors"]
+
+
 def test_what_fails_without_stand_ins_too_fails_as_always(folder: Path) -> None:
     written(
         folder, df_value="TIMEOUT = 5", df_user="from df_value import TIMEOUT\nraise ZeroDivisionError('as always')"
