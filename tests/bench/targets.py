@@ -48,7 +48,7 @@ def verdicts(results: Results) -> list[Verdict]:
 def _targets(results: Results) -> Iterator[Target]:
     against, packages = results.cold.against, results.packages
     scan = next((each for each in results.scans if each.users == LARGEST), None)
-    size = packages.artefact / packages.plain
+    as_pip_leaves_it = packages.artefact / packages.plain_with_byte_code
     yield Target("cold start CPU, against naive with byte code", 0.45, 0.33, against[NAIVE].cpu.median)
     yield Target("cold start CPU, against naive without byte code", 0.16, 0.11, against[SOURCE].cpu.median)
     yield Target("peak memory of a cold start with one rotation, against naive", 0.85, 0.7, against[NAIVE].peak.median)
@@ -56,7 +56,9 @@ def _targets(results: Results) -> Iterator[Target]:
     yield Target("batch at 50 ms a call, against the ideal schedule", 1.15, 1.05, results.batch.against_ideal.median)
     yield Target("scan of 100,000 users, peak memory", 128, 80, scan.peak.median if scan else None, " MiB")
     yield Target("scan of 100,000 users, time against 10,000", 11, None, _growth(scan), "x")
-    yield Target("package, against a plain install of requirements.txt, both zipped", 0.6, 0.4, size)
+    # pip compiles what it installs. Who zips that for a runtime of another version has no use of it, so both are judged.
+    yield Target("package, against requirements.txt as pip installs it, both zipped", 0.6, 0.4, as_pip_leaves_it)
+    yield Target("package, against the same without byte code", 0.6, 0.4, packages.artefact / packages.plain)
 
 
 def _growth(scan: Scan | None) -> float | None:
