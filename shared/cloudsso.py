@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import msgspec
 from alibabacloud_cloudsso20210515 import models
 from alibabacloud_cloudsso20210515.client import Client
-from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 
 from shared import connections, openapi
 from shared.errors import (
@@ -35,7 +34,7 @@ from shared.model import (
     UserName,
     UserRef,
 )
-from shared.openapi import Failure
+from shared.openapi import Failure, Operation
 from shared.password import plausible
 from shared.ports import Clock
 from shared.request import USER_NAME, user_name
@@ -43,17 +42,12 @@ from shared.request import USER_NAME, user_name
 FIRST_PAUSE = timedelta(seconds=0.5)  # at least, before a throttled reset is sent again; doubles without advice
 LONGEST_PAUSE = timedelta(seconds=5)
 
-_RESET = Params(
-    action="ResetUserPassword",
-    version="2021-05-15",
-    protocol="HTTPS",
-    pathname="/",
-    method="POST",
-    auth_type="AK",
-    style="RPC",
-    req_body_type="formData",
-    body_type="json",
-)
+_VERSION = "2021-05-15"
+_GET_USER = Operation("GetUser", _VERSION)
+_LIST_USERS = Operation("ListUsers", _VERSION)
+_GET_POLICY = Operation("GetPasswordPolicy", _VERSION)
+_GET_PROVIDER = Operation("GetExternalSAMLIdentityProvider", _VERSION)
+_RESET = Operation("ResetUserPassword", _VERSION)
 # Codes that mean the caller, not the request (CloudSSO and the common gateway's; by prefix, no list is published).
 _DENIED = (
     "NoPermission",
@@ -67,7 +61,6 @@ _DENIED = (
     "IllegalTimestamp",
     "InvalidTimeStamp",
 )
-ROTATING = ("ListUsers", "GetUser", "ResetUserPassword")  # what a rotation calls
 _CONFLICT = "OperationConflict"  # with a task that is under way: it passes
 OPT_IN = ("password-rotation", "enabled")  # the tag of users whom ONBOARD=tagged selects
 PAGE = 100  # ListUsers: the most at a time
@@ -104,9 +97,14 @@ class _UsersPage(_UsersAnswer, rename="pascal"):
     next_token: str = ""  # may be there without IsTruncated, and then means nothing
 
 
+class _WireProvider(msgspec.Struct):
+    status: str | None = msgspec.field(name="SSOStatus", default=None)
+
+
 @openapi.answer_shape
 class _ProviderAnswer(msgspec.Struct, rename="pascal"):
     request_id: str
+    provider: _WireProvider = msgspec.field(name="SAMLIdentityProviderConfiguration", default_factory=_WireProvider)
 
 
 class _WirePolicy(msgspec.Struct, rename="pascal"):
@@ -120,7 +118,19 @@ class _PolicyAnswer(msgspec.Struct, rename="pascal"):
 
 def prepare() -> None:
     """Import what a rotation needs of the SDK, now rather than at its calls."""
-    openapi.load_models(models, ROTATING)
+    openapi.load_requests(models, _LIST_USERS, _GET_USER, _RESET)
+
+
+@openapi.answer_shape
+class _WholePolicyAnswer(msgspec.Struct, rename="pascal"):
+    password_policy: dict[str, Any]
+
+
+@openapi.answer_shape
+class _ResetAnswer(msgspec.Struct, rename="pascal"):
+    request_id: str
+    code: Any = msgspec.UNSET  # an error's: it may come with status 200 as well
+    new_password: Any = None
 
 
 class CloudSsoDirectory:
@@ -167,16 +177,12 @@ class CloudSsoDirectory:
     def sso_enabled(self) -> bool:
         """See Directory."""
         request = models.GetExternalSAMLIdentityProviderRequest(directory_id=self._id)
-        answer = self._read(lambda: self._reads.get_external_samlidentity_provider_with_options(request, _options()))
-        self._told(answer, _ProviderAnswer, "GetExternalSAMLIdentityProvider")
-        provider = getattr(answer.body, "samlidentity_provider_configuration", None)
-        return getattr(provider, "ssostatus", None) == "Enabled"
+        return self._told(_GET_PROVIDER, request, _ProviderAnswer).provider.status == "Enabled"
 
     def max_password_age(self) -> timedelta:
         """See Directory."""
         request = models.GetPasswordPolicyRequest(directory_id=self._id)
-        answer = self._read(lambda: self._reads.get_password_policy_with_options(request, _options()))
-        return timedelta(days=self._told(answer, _PolicyAnswer, "GetPasswordPolicy").password_policy.max_password_age)
+        return timedelta(days=self._told(_GET_POLICY, request, _PolicyAnswer).password_policy.max_password_age)
 
     def users(self) -> Iterator[tuple[User, ...]]:
         """See Directory."""
@@ -205,16 +211,16 @@ class CloudSsoDirectory:
 
     def _page(self, token: str) -> _UsersPage:
         request = models.ListUsersRequest(directory_id=self._id, max_results=PAGE, next_token=token or None)
-        answer = self._read(lambda: self._reads.list_users_with_options(request, _options()))
-        return self._told(answer, _UsersPage, "ListUsers")
+        return self._told(_LIST_USERS, request, _UsersPage)
 
-    def _told(self, answer: Any, shape: type[openapi.Shape], action: str) -> openapi.Shape:  # noqa: ANN401 - the SDK is untyped
+    def _told(self, operation: Operation, request: Any, shape: type[openapi.Shape]) -> openapi.Shape:  # noqa: ANN401 - the SDK is untyped
         """Return what an answer about the directory says."""
+        answer = self._read(operation, request)
         if isinstance(answer, Failure):
             if answer.code == "EntityNotExists.Directory":
                 raise self._no_directory(answer)
-            raise _unreadable(answer, action, f"directory {quoted(self._id)}")
-        return _readable(answer, shape, action)
+            raise _unreadable(answer, operation, f"directory {quoted(self._id)}")
+        return _readable(answer, shape, operation)
 
     def _user(self, wire: _WireUser) -> User:
         return User(
@@ -229,38 +235,42 @@ class CloudSsoDirectory:
 
     def _by_id(self, ref: UserRef) -> _WireUser:
         request = models.GetUserRequest(directory_id=self._id, user_id=ref.id)
-        answer = self._read(lambda: self._reads.get_user_with_options(request, _options()))
-        user = self._looked_up(answer, _UserAnswer, "GetUser", ref).user
+        user = self._looked_up(_GET_USER, request, _UserAnswer, ref).user
         if user.user_id != ref.id:
             raise self._not_found(ref, None)
         return user
 
     def _by_name(self, ref: UserRef, name: UserName) -> _WireUser:
         request = models.ListUsersRequest(directory_id=self._id, filter=f"UserName eq {name}", max_results=100)
-        answer = self._read(lambda: self._reads.list_users_with_options(request, _options()))
         # The filter ignores case; that it never matches more than it should is not for a server to promise.
-        users = self._looked_up(answer, _UsersAnswer, "ListUsers", ref).users
+        users = self._looked_up(_LIST_USERS, request, _UsersAnswer, ref).users
         same = [user for user in users if user.user_name.casefold() == name.casefold()]
         exact = [user for user in same if user.user_name == name]
         if len(same) != 1 and len(exact) != 1:
             raise self._not_found(ref, None)
         return (exact or same)[0]
 
-    def _looked_up(self, answer: Any, shape: type[openapi.Shape], action: str, ref: UserRef) -> openapi.Shape:  # noqa: ANN401 - the SDK is untyped
+    def _looked_up(
+        self,
+        operation: Operation,
+        request: Any,  # noqa: ANN401 - the SDK is untyped
+        shape: type[openapi.Shape],
+        ref: UserRef,
+    ) -> openapi.Shape:
+        answer = self._read(operation, request)
         if isinstance(answer, Failure):
             if answer.code.startswith("EntityNotExists"):
                 raise self._not_found(ref, answer)
-            raise _unreadable(answer, action, f"user {quoted(ref)}")
-        return _readable(answer, shape, action)
+            raise _unreadable(answer, operation, f"user {quoted(ref)}")
+        return _readable(answer, shape, operation)
 
-    def _reset(self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime) -> Any:  # noqa: ANN401 - the SDK is untyped
+    def _reset(
+        self, user: User, candidate: Password | None, *, must_change: bool, send_by: datetime
+    ) -> bytes | Failure:
         pause = FIRST_PAUSE
         while True:
             with connections.sending_until(self._clock, send_by):
-                if candidate is None:
-                    answer = openapi.attempt(lambda: self._generate(user, must_change=must_change))
-                else:
-                    answer = openapi.attempt(lambda: self._set(user, candidate, must_change=must_change))
+                answer = openapi.attempt(lambda: self._send_reset(user, candidate, must_change=must_change))
             if not isinstance(answer, Failure) or not answer.throttled:
                 return answer
             wait = max(answer.retry_after or pause, FIRST_PAUSE)
@@ -269,30 +279,21 @@ class CloudSsoDirectory:
             self._clock.sleep(wait.total_seconds())
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _generate(self, user: User, *, must_change: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
+    def _send_reset(self, user: User, candidate: Password | None, *, must_change: bool) -> bytes:
         request = models.ResetUserPasswordRequest(
             directory_id=self._id,
             user_id=user.id,
-            generate_random_password=True,
+            generate_random_password=candidate is None,
             require_password_reset_for_next_login=must_change,
         )
-        return self._resets.reset_user_password_with_options(request, _options()).body.to_map()
+        # The SDK's typed call puts the password into the URL, and so into exceptions' texts and proxies' logs. The
+        # official Terraform provider sends it in a form.
+        form = None if candidate is None else {"Password": candidate.reveal()}
+        return _RESET.call(self._resets, request, openapi.runtime(), form=form)
 
-    def _set(self, user: User, candidate: Password, *, must_change: bool) -> Any:  # noqa: ANN401 - the SDK is untyped
-        # Through the SDK's generic call: its typed one puts the password into the URL, and so into exceptions' texts
-        # and proxies' logs. The same parameters in a form body are what the official Terraform provider sends.
-        query = {
-            "DirectoryId": self._id,
-            "GenerateRandomPassword": "False",
-            "RequirePasswordResetForNextLogin": str(must_change),
-            "UserId": user.id,
-        }
-        request = OpenApiRequest(query=query, body={"Password": candidate.reveal()})
-        return self._resets.call_api(_RESET, request, _options())["body"]
-
-    def _read(self, send: Any) -> Any:  # noqa: ANN401 - the SDK is untyped
+    def _read(self, operation: Operation, request: Any) -> bytes | Failure:  # noqa: ANN401 - the SDK is untyped
         with connections.sending_until(self._clock, None):
-            return openapi.attempt(send)
+            return openapi.attempt(lambda: operation.call(self._reads, request, openapi.runtime()))
 
     def _not_reset(self, failure: Failure, user: User, *, staged: bool) -> DirectoryError | SettingsError:
         whom = f"the reset of user {quoted(user.name)}"
@@ -320,13 +321,9 @@ class CloudSsoDirectory:
         return ResetNotAllowed(message, cure="Set SYNCHRONIZED_USERS=skip, or change the password where SCIM has it.")
 
     def _policy(self) -> str:
-        request = models.GetPasswordPolicyRequest(directory_id=self._id)
-
-        def read() -> Any:  # noqa: ANN401 - the SDK is untyped
-            return self._reads.get_password_policy_with_options(request, _options()).body.password_policy.to_map()
-
-        answer = self._read(read)
-        return "unknown" if isinstance(answer, Failure) else msgspec.json.encode(answer).decode()
+        answer = self._read(_GET_POLICY, models.GetPasswordPolicyRequest(directory_id=self._id))
+        told = None if isinstance(answer, Failure) else openapi.shaped(answer, _WholePolicyAnswer)
+        return msgspec.json.encode(told.password_policy).decode() if isinstance(told, _WholePolicyAnswer) else "unknown"
 
     def _not_found(self, ref: UserRef, failure: Failure | None) -> UserNotFound | SettingsError:
         if failure is not None and failure.code == "EntityNotExists.Directory":
@@ -338,27 +335,25 @@ class CloudSsoDirectory:
         return SettingsError(message, cure="Correct CLOUDSSO_DIRECTORY_ID and CLOUDSSO_REGION.")
 
 
-def _options() -> Any:  # noqa: ANN401 - the SDK is untyped
-    return openapi.runtime()
-
-
-def _readable(answer: Any, shape: type[openapi.Shape], action: str) -> openapi.Shape:  # noqa: ANN401 - the SDK is untyped
+def _readable(answer: bytes, shape: type[openapi.Shape], operation: Operation) -> openapi.Shape:
     found = openapi.shaped(answer, shape)
     if isinstance(found, openapi.Unreadable):
-        message = f"CloudSSO's answer to {action} cannot be read: {found.what}."
+        message = f"CloudSSO's answer to {operation.action} cannot be read: {found.what}."
         raise DirectoryUnavailable(message)
     return found
 
 
-def _receipt(answer: object, candidate: Password | None) -> ResetReceipt | None:
+def _receipt(answer: bytes, candidate: Password | None) -> ResetReceipt | None:
     """Return what the answer acknowledges; None if it does not (the SDK passes anything with status 200 on)."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("RequestId"), str) or "Code" in answer:
+    told = openapi.shaped(answer, _ResetAnswer)
+    if isinstance(told, openapi.Unreadable) or told.code is not msgspec.UNSET:
         return None
-    request_id = RequestId(answer["RequestId"])
     if candidate is not None:
-        return ResetReceipt(candidate, request_id)
-    made = answer.get("NewPassword")
-    return ResetReceipt(Password(made), request_id) if isinstance(made, str) and plausible(made) else None
+        return ResetReceipt(candidate, RequestId(told.request_id))
+    made = told.new_password
+    return (
+        ResetReceipt(Password(made), RequestId(told.request_id)) if isinstance(made, str) and plausible(made) else None
+    )
 
 
 def _denied(failure: Failure) -> bool:
@@ -374,8 +369,8 @@ def _refused(failure: Failure, whom: str, policy: str | None) -> DirectoryError:
     return ResetNotAllowed(f"CloudSSO refused {whom} ({failure}).", cure=cure)
 
 
-def _unreadable(failure: Failure, action: str, whom: str) -> DirectoryError:
+def _unreadable(failure: Failure, operation: Operation, whom: str) -> DirectoryError:
     if failure.refused and not failure.throttled:
         refused = DirectoryDenied if _denied(failure) else DirectoryRefused
-        return refused(f"CloudSSO refused {action} for {whom} ({failure}).")
-    return DirectoryUnavailable(f"CloudSSO did not answer {action} for {whom} ({failure}).")
+        return refused(f"CloudSSO refused {operation.action} for {whom} ({failure}).")
+    return DirectoryUnavailable(f"CloudSSO did not answer {operation.action} for {whom} ({failure}).")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -34,7 +34,7 @@ from shared.model import (
     Version,
     VersionId,
 )
-from shared.openapi import Failure
+from shared.openapi import Failure, Operation
 from shared.ports import Clock
 
 # What a documented code means (KMS: common error codes, CreateSecret); by prefix. Checked from the top.
@@ -66,7 +66,14 @@ _MEANING: tuple[tuple[str, type[SecretStoreError]], ...] = (
 )
 
 
-ROTATING = ("ListSecretVersionIds", "CreateSecret", "PutSecretValue", "UpdateSecretVersionStage", "TagResource")
+_VERSION = "2016-01-20"
+_LIST_VERSIONS = Operation("ListSecretVersionIds", _VERSION)
+_CREATE = Operation("CreateSecret", _VERSION)
+_PUT = Operation("PutSecretValue", _VERSION)
+_MOVE_STAGE = Operation("UpdateSecretVersionStage", _VERSION)
+_TAG = Operation("TagResource", _VERSION)
+_DESCRIBE = Operation("DescribeSecret", _VERSION)
+_LIST = Operation("ListSecrets", _VERSION)
 HINT = timedelta(seconds=2)  # the time that a tag may take to be answered; less than a repetition would need
 PAGE = 100  # ListSecrets: the most at a time
 LISTINGS = 3  # how often a listing that others change meanwhile is begun
@@ -137,7 +144,7 @@ class _SecretsPage(msgspec.Struct, rename="pascal"):
 
 def prepare() -> None:
     """Import what a rotation needs of the SDK, now rather than at its calls."""
-    openapi.load_models(models, ROTATING)
+    openapi.load_requests(models, _LIST_VERSIONS, _CREATE, _PUT, _MOVE_STAGE, _TAG)
 
 
 class KmsSecretStore:
@@ -166,10 +173,10 @@ class KmsSecretStore:
         request = models.ListSecretVersionIdsRequest(
             secret_name=secret, include_deprecated="true", page_number=1, page_size=20
         )
-        answer = self._send(lambda: self._client.list_secret_version_ids_with_options(request, openapi.runtime()))
+        answer = self._send(_LIST_VERSIONS, request)
         if isinstance(answer, Failure) and answer.code == "Forbidden.ResourceNotFound":
             return None
-        listed = _checked(answer, _VersionsAnswer, "ListSecretVersionIds", secret)
+        listed = _checked(answer, _VersionsAnswer, _LIST_VERSIONS, secret)
         if listed.total_count != len(listed.version_ids.version_id):
             message = f"KMS listed only some of the versions of secret {quoted(secret)}."
             raise SecretStoreUnavailable(message)  # to decide on part of them could mean two rotations at once
@@ -182,7 +189,6 @@ class KmsSecretStore:
         request = models.CreateSecretRequest(
             secret_name=secret,
             version_id=version,
-            secret_data=value.reveal(),
             description=f"Password of CloudSSO user {user.name} in directory {user.directory_id}",
             tags=_tags(
                 {"ManagedBy": OURS, "DirectoryId": user.directory_id, "UserId": user.id},
@@ -190,11 +196,11 @@ class KmsSecretStore:
             dkmsinstance_id=self._instance_id,
             encryption_key_id=self._key_id,
         )
-        answer = self._send(lambda: self._client.create_secret_with_options(request, openapi.runtime()), send_by)
+        answer = self._send(_CREATE, request, send_by, value=value)
         if isinstance(answer, Failure) and answer.code == "Rejected.ResourceExist":
             message = f"There is a secret {quoted(secret)} already."
             raise SecretExists(message)
-        self._written(answer, "CreateSecret", secret, version)
+        self._written(answer, _CREATE, secret, version)
 
     def put(
         self, secret: SecretName, version: VersionId, value: SecretValue, *, stage: str | None, send_by: datetime
@@ -203,34 +209,30 @@ class KmsSecretStore:
         request = models.PutSecretValueRequest(
             secret_name=secret,
             version_id=version,
-            secret_data=value.reveal(),
             version_stages=None if stage is None else msgspec.json.encode([stage]).decode(),
         )
-        answer = self._send(lambda: self._client.put_secret_value_with_options(request, openapi.runtime()), send_by)
-        return self._written(answer, "PutSecretValue", secret, version, otherwise=VersionConflict)
+        answer = self._send(_PUT, request, send_by, value=value)
+        return self._written(answer, _PUT, secret, version, otherwise=VersionConflict)
 
     def release(self, secret: SecretName, stage: str, version: VersionId) -> None:
         """See SecretStore."""
         request = models.UpdateSecretVersionStageRequest(
             secret_name=secret, version_stage=stage, remove_from_version=version
         )
-        answer = self._send(lambda: self._client.update_secret_version_stage_with_options(request, openapi.runtime()))
-        _checked(answer, _DoneAnswer, "UpdateSecretVersionStage", secret, otherwise=VersionConflict)
+        answer = self._send(_MOVE_STAGE, request)
+        _checked(answer, _DoneAnswer, _MOVE_STAGE, secret, otherwise=VersionConflict)
 
     def tag(self, secret: SecretName, tags: Mapping[str, str]) -> None:
         """See SecretStore."""
         request = models.TagResourceRequest(secret_name=secret, tags=_tags(tags))
         # A hint is not worth waiting for: one try, and a short one.
-        answer = self._send(
-            lambda: self._client.tag_resource_with_options(request, openapi.runtime(HINT)), self._clock.now() + HINT
-        )
-        _checked(answer, _DoneAnswer, "TagResource", secret)
+        answer = self._send(_TAG, request, self._clock.now() + HINT, answer_within=HINT)
+        _checked(answer, _DoneAnswer, _TAG, secret)
 
     def tags(self, secret: SecretName) -> Mapping[str, str]:
         """See SecretStore."""
         request = models.DescribeSecretRequest(secret_name=secret, fetch_tags="true")
-        answer = self._send(lambda: self._client.describe_secret_with_options(request, openapi.runtime()))
-        described = _checked(answer, _SecretAnswer, "DescribeSecret", secret)
+        described = _checked(self._send(_DESCRIBE, request), _SecretAnswer, _DESCRIBE, secret)
         return _tagged(described)
 
     def managed(self, directory_id: DirectoryId) -> Iterator[tuple[Managed, ...]]:
@@ -268,29 +270,42 @@ class KmsSecretStore:
 
     def _page(self, number: int) -> _SecretsPage:
         request = models.ListSecretsRequest(fetch_tags="true", page_number=number, page_size=PAGE)
-        answer = self._send(lambda: self._client.list_secrets_with_options(request, openapi.runtime()))
-        page = _checked(answer, _SecretsPage, "ListSecrets", None)
+        page = _checked(self._send(_LIST, request), _SecretsPage, _LIST, None)
         if page.page_number != number:
             message = f"KMS answered ListSecrets for page {number} with another page."
             raise SecretStoreUnavailable(message)
         return page
 
-    def _send(self, send: Callable[[], Any], send_by: datetime | None = None) -> Any:  # noqa: ANN401 - the SDK is untyped
+    def _send(
+        self,
+        operation: Operation,
+        request: Any,  # noqa: ANN401 - the SDK is untyped
+        send_by: datetime | None = None,
+        *,
+        value: SecretValue | None = None,
+        answer_within: timedelta | None = None,
+    ) -> bytes | Failure:
+        def send() -> bytes:
+            form = None if value is None else {"SecretData": value.reveal()}
+            return operation.call(self._client, request, openapi.runtime(answer_within), form=form)
+
         with connections.sending_until(self._clock, send_by):
             return openapi.attempt(send)
 
     def _written(
         self,
-        answer: Any,  # noqa: ANN401 - the SDK is untyped
-        action: str,
+        answer: bytes | Failure,
+        operation: Operation,
         secret: SecretName,
         version: VersionId,
         *,
         otherwise: type[SecretStoreError] = SecretRefused,
     ) -> RequestId:
-        written = _checked(answer, _WrittenAnswer, action, secret, otherwise=otherwise)
+        written = _checked(answer, _WrittenAnswer, operation, secret, otherwise=otherwise)
         if written.version_id != version:
-            message = f"KMS answered {action} for secret {quoted(secret)} with another version than the one sent."
+            message = (
+                f"KMS answered {operation.action} for secret {quoted(secret)} with another version than the one sent."
+            )
             raise SecretStoreUnavailable(message)
         return RequestId(written.request_id)
 
@@ -316,26 +331,30 @@ def _tags(tags: Mapping[str, str]) -> str:
 
 
 def _checked(
-    answer: Any,  # noqa: ANN401 - the SDK is untyped
+    answer: bytes | Failure,
     shape: type[openapi.Shape],
-    action: str,
+    operation: Operation,
     secret: SecretName | None,
     *,
     otherwise: type[SecretStoreError] = SecretRefused,
 ) -> openapi.Shape:
     if isinstance(answer, Failure):
-        raise _error(answer, action, secret, otherwise=otherwise)
+        raise _error(answer, operation, secret, otherwise=otherwise)
     found = openapi.shaped(answer, shape)
     if isinstance(found, openapi.Unreadable):
-        message = f"KMS's answer to {action} for {_whom(secret)} cannot be read: {found.what}."
+        message = f"KMS's answer to {operation.action} for {_whom(secret)} cannot be read: {found.what}."
         raise SecretStoreUnavailable(message)
     return found
 
 
 def _error(
-    failure: Failure, action: str, secret: SecretName | None, *, otherwise: type[SecretStoreError] = SecretRefused
+    failure: Failure,
+    operation: Operation,
+    secret: SecretName | None,
+    *,
+    otherwise: type[SecretStoreError] = SecretRefused,
 ) -> SecretStoreError:
-    whom = f"{action} for {_whom(secret)} ({failure})."
+    whom = f"{operation.action} for {_whom(secret)} ({failure})."
     if failure.throttled or not failure.refused:
         return SecretStoreUnavailable(f"KMS did not carry out, or did not acknowledge, {whom}")
     meaning = next((error for code, error in _MEANING if failure.code.startswith(code)), otherwise)
