@@ -47,8 +47,8 @@ class ColdPath:
 _OF_SCANS = ("dispatch", "expiry", "fanout", "fc2", "fc3", "report", "scan", "scan_audit", "scan_request", "scanning")
 _OF_ROTATIONS = ("alerts", "bootstrap", "events", "expressions", "history", "reading", "rotation")
 
-ROTATION = ColdPath(235, (*NEVER, *(f"shared.{module}" for module in _OF_SCANS)))
-SCAN = ColdPath(215, (*NEVER, "jmespath", *(f"shared.{module}" for module in _OF_ROTATIONS)))
+ROTATION = ColdPath(211, (*NEVER, *(f"shared.{module}" for module in _OF_SCANS)))
+SCAN = ColdPath(200, (*NEVER, "jmespath", *(f"shared.{module}" for module in _OF_ROTATIONS)))
 
 
 def counted(modules: Iterable[str]) -> list[str]:
