@@ -21,6 +21,7 @@ import darabonba.core
 import msgspec
 import requests
 
+from shared.invocation import ENVIRONMENT
 from shared.model import Endpoint
 from shared.ports import Clock
 
@@ -93,7 +94,12 @@ class StraightSession(requests.Session):
             if deadline.passed():
                 message = "the time for sending it was over"
                 raise requests.Timeout(message)
-            self.used_at = deadline.clock.now()
+            now = deadline.clock.now()
+            if self.idle(now):  # since a lease was waited for; calls that are under way keep their connections
+                self.close()
+            self.used_at = now
+        if "proxies" not in kwargs:  # as fc2; the SDKs tell which
+            kwargs["proxies"] = requests.utils.resolve_proxies(request, {}, self.trust_env)
         # Without what requests does between this and the connection: redirects, cookies and hooks.
         response = self.get_adapter(request.url or "").send(request, **kwargs)
         if response.is_redirect:
@@ -119,7 +125,9 @@ class SharedAdapter(requests.adapters.HTTPAdapter):
         super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:  # noqa: ANN401 - as inherited
-        """Have each pool behind a proxy use it too."""
+        """Have each pool behind a proxy use it too, and the way to a proxy over TLS."""
+        if not proxy.lower().startswith("socks"):
+            proxy_kwargs["proxy_ssl_context"] = self._tls
         return super().proxy_manager_for(proxy, ssl_context=self._tls, **proxy_kwargs)
 
     def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:  # noqa: ANN401, FBT001 - as inherited
@@ -131,9 +139,8 @@ class SharedAdapter(requests.adapters.HTTPAdapter):
 
 def _tls_context() -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=certifi.where())
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile not in (None, paths.openssl_cafile) or paths.capath not in (None, paths.openssl_capath):
-        context.load_default_certs()  # somebody has set one of the two variables
+    if ENVIRONMENT.get("SSL_CERT_FILE") or ENVIRONMENT.get("SSL_CERT_DIR"):
+        context.load_default_certs()  # which these two say, as OpenSSL reads them
     return context
 
 

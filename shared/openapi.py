@@ -7,11 +7,12 @@ the SDK's exceptions, which carry the whole request. How it talks is connections
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 import requests
@@ -155,6 +156,8 @@ def shaped(body: bytes, shape: type[Shape]) -> Shape | Unreadable:
     """Return an answer's body in its shape. The SDK passes on whatever comes with status 200."""
     try:
         return msgspec.json.decode(body, type=shape)
+    except UnicodeDecodeError:  # which holds what could not be decoded, and so perhaps a password
+        return Unreadable("not UTF-8")
     except (msgspec.DecodeError, RecursionError) as error:
         return Unreadable(str(error))
 
@@ -204,32 +207,45 @@ class AccessKey:
         self.security_token = who.security_token and who.security_token.reveal()
         self.type = "sts" if who.security_token else "access_key"
 
+    def __reduce__(self) -> NoReturn:  # as Sealed
+        message = "an AccessKey is not serialised"
+        raise TypeError(message)
+
 
 class Signer:
     """Signs the calls of clients that are made once, with the credentials that come with each invocation.
 
     The SDK asks it at every call (ICredentialsProvider). Between invocations it has none: an idle instance keeps
-    connections and clients, and nothing that could sign.
+    connections and clients, and nothing that could sign. Function Compute's own runtimes give an instance one event at
+    a time; should two overlap, the first to end takes nothing from the other.
     """
 
     def __init__(self, who: Credentials | None = None) -> None:
         self._who = who
+        self._invocations = 0
+        self._changing = threading.Lock()
 
     @contextmanager
     def signing_as(self, who: Credentials) -> Iterator[None]:
         """Sign with these credentials within the block, and with none after it."""
-        self._who = who
+        with self._changing:
+            self._who = who
+            self._invocations += 1
         try:
             yield
         finally:
-            self._who = None
+            with self._changing:
+                self._invocations -= 1
+                if self._invocations == 0:
+                    self._who = None
 
     def get_credential(self) -> AccessKey:
         """Return what a call is signed with. Raises a RuntimeError outside every invocation."""
-        if self._who is None:
+        who = self._who
+        if who is None:
             message = "a call was made outside the invocation that it belongs to"
             raise RuntimeError(message)
-        return AccessKey(self._who)
+        return AccessKey(who)
 
 
 def config(signer: Signer, region: str, endpoint: Endpoint, *, repeat: bool) -> Any:  # noqa: ANN401 - the SDK is untyped

@@ -207,7 +207,9 @@ class _Sorting:
         """Give one user a fate, or a place among the most urgent."""
         secret = self._policy.secret_name(user)
         managed = secret in self._secrets.rotated
-        rotated_at = self._secrets.rotated.pop(secret, None)  # every user passes by once
+        rotated_at = self._secrets.rotated.get(secret)
+        if managed:
+            self._secrets.rotated[secret] = None  # once is enough, but for a user who is made anew meanwhile
         self._seen += 1
         self._seen_managed += managed
         if exemption := self._policy.exemption(user):

@@ -101,6 +101,8 @@ def test_a_reset_that_may_have_happened_is_unknown_and_sent_once(
         b'{"RequestId": "1", "NewPassword": ""}',
         b'{"RequestId": "1", "NewPassword": null}',
         b'{"RequestId": "1", "NewPassword": 12345678}',
+        b'{"RequestId": "1", "NewPassword": "Marker-\xff-Passw0rd!"}',
+        b"[" * 100_000,
         b'{"RequestId": "1", "NewPassword": "line\\nfeed-Passw0rd!"}',
         b'{"NewPassword": "Passw0rd-that-looks-right!"}',
         b'{"RequestId": "1", "Code": "InternalFailure", "Message": "no"}',

@@ -224,6 +224,16 @@ def listed(*names: str, total: int, page: int = 1, tags: list[dict[str, str]] | 
     return json.dumps({"TotalCount": total, "PageNumber": page, "SecretList": {"Secret": secrets}}).encode()
 
 
+@pytest.mark.parametrize("body", [b'{"RequestId": "\xff", "SecretName": "s", "VersionId": "v"}', b"[" * 100_000])
+def test_an_acknowledgement_that_cannot_be_read_is_none(
+    world: CloudStoreWorld, deployed: Deployment, body: bytes
+) -> None:
+    deployed.cloud.faults.arm(Fault("PutSecretValue", "garbage", body=body))
+    with pytest.raises(SecretStoreUnavailable, match="cannot be read") as raised:
+        put(world)
+    assert raised.value.__cause__ is raised.value.__context__ is None
+
+
 def test_one_page_shown_for_another_does_not_stand_for_the_secrets_that_were_not_shown(deployed: Deployment) -> None:
     world = CloudStoreWorld(deployed)
     same = [f"seeded{number:06}" for number in range(100)]

@@ -5,6 +5,7 @@ Whatever is imported stays so, so most of this looks at interpreters of their ow
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import json
@@ -158,6 +159,10 @@ def test_a_stand_in_is_what_it_stands_for_whatever_is_done_with_it(near: ModuleT
     assert Sub.__mro__ == (Sub, Kind, object)
 
 
+def test_a_stand_in_can_be_copied(near: ModuleType) -> None:
+    assert copy.copy(near.Kind)() is not None
+
+
 def test_a_name_without_a_stand_in_makes_the_ordinary_import_at_once(near: ModuleType) -> None:
     assert near.other == "as always"
     assert near.Kind is Kind
@@ -300,3 +305,16 @@ def test_the_garbage_collector_works_on_after_the_block_if_it_did_before() -> No
         print(json.dumps([seen, gc.get_freeze_count()]))
     """
     assert told_by(code) == [[False, True, False, False], 0]
+
+
+def test_what_somebody_has_frozen_stays_frozen() -> None:
+    code = """
+        import gc, json
+        from shared import deferral
+        gc.freeze()
+        before = gc.get_freeze_count()
+        with deferral.active():
+            pass
+        print(json.dumps([before > 0, gc.get_freeze_count() >= before, gc.isenabled()]))
+    """
+    assert told_by(code) == [True, True, True]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -69,6 +71,26 @@ def test_a_certificate_in_ssl_cert_file_is_trusted(
 ) -> None:
     trusting(cloud, tmp_path, monkeypatch)
     assert store(cloud, cloud.tls_endpoint).versions(NOBODYS) is None
+
+
+def test_folders_of_certificates_in_ssl_cert_dir_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+
+    def noted(self: ssl.SSLContext) -> None:
+        read.append(self)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", noted)
+    for name, value in (
+        ("SSL_CERT_DIR", "/one:/two"),
+        ("SSL_CERT_FILE", ssl.get_default_verify_paths().openssl_cafile),
+    ):
+        monkeypatch.setenv(name, value)
+        _forget()
+        connections.prepare(Endpoint(None))
+        monkeypatch.delenv(name)
+    _forget()
+    connections.prepare(Endpoint(None))
+    assert len(read) == 2
 
 
 def test_a_certificate_for_another_host_is_refused_by_whomever_it_is_signed(
@@ -144,11 +166,53 @@ def test_what_signs_is_there_during_an_invocation_and_not_before_or_after_it(clo
         key = signer.get_credential()
         assert key.access_key_secret == cloud.admin.access_key_secret
         assert cloud.admin.access_key_secret not in f"{key!r} {key} {signer!r}"
+        with pytest.raises(TypeError, match="not serialised"):
+            pickle.dumps(key)
     with pytest.raises(RuntimeError, match="outside the invocation"):
+        signer.get_credential()
+
+
+def test_of_two_invocations_that_overlap_the_first_to_end_takes_nothing_from_the_other(cloud: LocalCloud) -> None:
+    signer, who = openapi.Signer(), credentials_of(cloud.admin)
+    with ExitStack() as longer:
+        longer.enter_context(signer.signing_as(who))
+        with signer.signing_as(who):
+            pass
+        assert signer.get_credential().access_key_id == who.access_key_id
+    with pytest.raises(RuntimeError):
         signer.get_credential()
 
 
 def test_a_connection_through_a_proxy_trusts_the_same() -> None:
     adapter = connections.SharedAdapter()
     through = adapter.proxy_manager_for("http://127.0.0.1:1")
-    assert through.connection_pool_kw["ssl_context"] is adapter.poolmanager.connection_pool_kw["ssl_context"]
+    context = adapter.poolmanager.connection_pool_kw["ssl_context"]
+    assert through.connection_pool_kw["ssl_context"] is context
+    assert adapter.proxy_manager_for("https://127.0.0.1:1").proxy_config.ssl_context is context
+
+
+def test_a_proxy_that_the_environment_names_is_asked_where_the_caller_names_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The package for FC 2.0 leaves that to requests; the SDKs do not."""
+    Baker.brought = []
+    with HTTPServer(("127.0.0.1", 0), Baker) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.server_port}")
+        connections.StraightSession().send(requests.Request("GET", "http://fc.invalid/").prepare(), timeout=5)
+        proxy.shutdown()
+    assert Baker.brought == [None]
+
+
+def test_a_connection_that_has_waited_for_long_is_not_used(cloud: LocalCloud) -> None:
+    clock = FakeClock()
+    signer = openapi.Signer(credentials_of(cloud.admin))
+    asked = KmsSecretStore(KMS_REGION, Endpoint(cloud.endpoint, "HTTP"), signer, clock)
+    closed: list[object] = []
+    asked.versions(NOBODYS)
+    (session,) = darabonba.core.DaraCore._sessions.values()
+    session.close = lambda: closed.append(session)
+    for seconds in (29, 31):
+        clock.advance(seconds)
+        asked.versions(NOBODYS)
+    assert len(closed) == 1
