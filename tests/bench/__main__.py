@@ -34,6 +34,7 @@ class Plan:
     parsing: int
 
 
+BUSY = 1.0  # the load of a machine that does something else
 FULL = Plan("full", 15, 7, 40, 3, batches.USERS, {1_000: 3, 10_000: 3, 100_000: 2}, 5)
 QUICK = Plan("quick", 3, 2, 8, 1, 48, {1_000: 1, 10_000: 1}, 2)
 
@@ -62,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure(plan: Plan, tell: Callable[[str], object]) -> results.Results:
     """Measure everything."""
     load = os.getloadavg()[0]
+    if load > BUSY:
+        tell(f"measuring, although the machine has a load of {load:.1f} already")
     missing = [] if folders.BOTO3.is_dir() else ["boto3, which could not be installed"]
     recovered = recovery.measure(tell)
     read = parsing.measure(plan.parsing, tell)

@@ -10,17 +10,20 @@ from tests.bench.samples import Spread, ratios, spread
 
 
 def measure(arena: Arena, rounds: int, tell: Callable[[str], object]) -> Cold:
-    """Start everybody once in each round, one after the other."""
+    """Start everybody once in each round, one after the other, and somebody else first in the next."""
     names = arena.names()
     tell("warming the disk's cache")
     for name in names:
         arena.cold(name)
     samples: dict[str, list[Sample]] = {name: [] for name in names}
+    phases: dict[str, list[Mapping[str, float]]] = {name: [] for name in (ARTEFACT, NAIVE)}
     for number in range(rounds):
         tell(f"cold starts, round {number + 1} of {rounds}")
-        for name in names:
+        turn = number % len(names)
+        for name in (*names[turn:], *names[:turn]):
             samples[name].append(arena.cold(name))
-    phases = {name: [arena.phases(name) for _ in range(rounds)] for name in (ARTEFACT, NAIVE)}
+            if name in phases:
+                phases[name].append(arena.phases(name))
     return summed_up(samples, {name: len(arena.modules(name)) for name in names}, phases)
 
 

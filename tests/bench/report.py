@@ -90,7 +90,9 @@ def _packages(results: Results) -> Table:
         "naive, without byte code": packages.naive,
         "the artefact": packages.artefact,
     }
-    rows = [(name, f"{size / 1e6:.1f} MB", f"{size / packages.plain_with_byte_code:.2f}") for name, size in sizes.items()]
+    rows = [
+        (name, f"{size / 1e6:.1f} MB", f"{size / packages.plain_with_byte_code:.2f}") for name, size in sizes.items()
+    ]
     return Table("Code package, zipped", ("Package", "Size", "Against the first"), rows)
 
 
