@@ -56,7 +56,7 @@ def _targets(results: Results) -> Iterator[Target]:
     yield Target("batch at 50 ms a call, against the ideal schedule", 1.15, 1.05, results.batch.against_ideal.median)
     yield Target("scan of 100,000 users, peak memory", 128, 80, scan.peak.median if scan else None, " MiB")
     yield Target("scan of 100,000 users, time against 10,000", 11, None, _growth(scan), "x")
-    # pip compiles what it installs. Who zips that for a runtime of another version has no use of it, so both are judged.
+    # pip compiles what it installs; that is of no use to a runtime of another version, so both are judged.
     yield Target("package, against requirements.txt as pip installs it, both zipped", 0.6, 0.4, as_pip_leaves_it)
     yield Target("package, against the same without byte code", 0.6, 0.4, packages.artefact / packages.plain)
 
