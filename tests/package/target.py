@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.machinery
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +25,12 @@ _PLATFORMS = (
     "manylinux1_x86_64",
 )
 VERSIONS = ("3.10", "3.12")  # of Function Compute's Python runtimes that the functions run on
-_ASK = "import sys; print(sys.implementation.name, *sys.version_info[:4], sys.version.replace(chr(10), ' '))"
+# What is called may be a shim of a version manager, and need the environment that byte code is compiled without. So it
+# is asked for the interpreter's own path.
+_ASK = (
+    "import json, sys; print(json.dumps([sys.implementation.name, *sys.version_info[:4], sys.version, sys.executable]))"
+)
+_SECONDS = 30.0  # that an interpreter may take for its answer
 
 
 class PackageError(Exception):
@@ -42,6 +49,21 @@ class Target:
     def cache_tag(self) -> str:
         """The tag in the names of its byte code's files."""
         return f"cpython-{self.python.replace('.', '')}"
+
+    def markers(self) -> dict[str, str]:
+        """Return what the markers of requirements mean there, where that is not what they mean here."""
+        if self.wheels is None:
+            return {}
+        return {
+            "implementation_name": "cpython",
+            "os_name": "posix",
+            "platform_machine": "x86_64",
+            "platform_python_implementation": "CPython",
+            "platform_system": "Linux",
+            "python_full_version": f"{self.python}.0",
+            "python_version": self.python,
+            "sys_platform": "linux",
+        }
 
 
 def runtime(python: str) -> Target:
@@ -81,27 +103,44 @@ def interpreter(python: str) -> Interpreter | None:
     """Return an interpreter of a version, released and not a preview, or None if this machine has none."""
     if python == version() and sys.version_info.releaselevel == "final":
         return Interpreter(Path(sys.executable), sys.version.replace("\n", " "))
-    for path in _candidates(python):
-        try:
-            done = subprocess.run([path, "-S", "-c", _ASK], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - found above
-        except OSError:
-            continue
-        name, _, told = done.stdout.strip().partition(" ")
-        numbers = told.split(" ", 4)
-        if done.returncode == 0 and name == "cpython" and ".".join(numbers[:2]) == python and numbers[3] == "final":
-            return Interpreter(path, numbers[4])
-    return None
+    return next((found for path in candidates(python) if (found := asked(path, python))), None)
 
 
-def _candidates(python: str) -> Iterator[Path]:
+def asked(path: Path, python: str, seconds: float = _SECONDS) -> Interpreter | None:
+    """Return the interpreter that a command is, if it is a released CPython of a version."""
+    said = _said([str(path), "-S", "-c", _ASK], seconds)
+    try:
+        name, major, minor, _, level, told, executable = json.loads((said.splitlines() or [""])[-1])
+    except (ValueError, TypeError):
+        return None
+    if (name, f"{major}.{minor}", level) != ("cpython", python, "final"):
+        return None
+    return Interpreter(Path(executable or path), told.replace("\n", " "))
+
+
+def _said(command: Sequence[str], seconds: float = _SECONDS) -> str:
+    """Return what a command prints; nothing if there is none, it fails, or takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)  # noqa: S603 - found here
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def candidates(python: str) -> Iterator[Path]:
+    """Yield what may be an interpreter of a version: what its name means, then the latest of what is installed."""
     on_path = shutil.which(f"python{python}")
     if on_path:
         yield Path(on_path)
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
-    yield from sorted(pyenv.glob(f"versions/{python}.*/bin/python"), reverse=True)
+    yield from sorted(pyenv.glob(f"versions/{python}.*/bin/python"), key=_numbers, reverse=True)
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if uv:
-        command = [uv, "python", "find", "--no-python-downloads", "--no-project", python]
-        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - fixed
+        found = _said([uv, "python", "find", "--no-python-downloads", "--no-project", python])
         if found:
             yield Path(found)
+
+
+def _numbers(path: Path) -> list[int]:
+    """Return what to sort versions by: 3.10.14 comes after 3.10.9."""
+    return [int(number) for number in re.findall(r"\d+", path.parents[1].name)]
