@@ -17,16 +17,18 @@ _ELF64_LITTLE = b"\x7fELF\x02\x01"
 
 def trimmed(content: bytes) -> bytes:
     """Return a shared object without what is not loaded; anything else as it is."""
-    if not content.startswith(_ELF64_LITTLE):
+    if not content.startswith(_ELF64_LITTLE) or len(content) < _HEADER.size:
         return content
     ident, *fields = _HEADER.unpack_from(content)
     segments, size, count = fields[4], fields[8], fields[9]
     kept = [(0, _HEADER.size), (segments, segments + size * count)]
+    if size != _SEGMENT.size or kept[1][1] > len(content):
+        return content  # not as expected: left alone
     for number in range(count):
         _, _, offset, _, _, length, _, _ = _SEGMENT.unpack_from(content, segments + number * size)
         kept.append((offset, offset + length))
-    if size != _SEGMENT.size or max(end for _, end in kept) > len(content):
-        return content  # not as expected: left alone
+    if max(end for _, end in kept) > len(content):
+        return content  # cut off
     result = bytearray(max(end for _, end in kept))
     for start, end in kept:
         result[start:end] = content[start:end]

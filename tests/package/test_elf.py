@@ -43,6 +43,7 @@ def test_what_is_no_elf_file_is_left_alone(content: bytes) -> None:
     assert trimmed(content) == content
 
 
-def test_one_that_is_cut_off_is_left_alone() -> None:
-    cut = MODULE.read_bytes()[:5000]
+@pytest.mark.parametrize("length", [6, 63, 64, 100, 5000])
+def test_one_that_is_cut_off_is_left_alone(length: int) -> None:
+    cut = MODULE.read_bytes()[:length]
     assert trimmed(cut) == cut
