@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 from rich.console import Console
+from rich.text import Text
 
 from tests.bench import batches, cold, folders, parsing, recovery, report, results, scans, sizes, targets, warm
 from tests.bench.arena import BenchError, arena
@@ -47,9 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
         with console.status("preparing") as status:
-            found = measure(QUICK if quick else FULL, status.update)
+            found = measure(QUICK if quick else FULL, lambda doing: status.update(Text(doing)))
     except (BenchError, GaugeError) as problem:
-        console.print(f"{problem}. Nothing was written: the figures are those of the last run.", style="red")
+        console.print(refusal(problem), soft_wrap=True)
         return 1
     report.show(found, console)
     if quick:
@@ -58,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results.write(found, results.RESULTS)
         report.publish(found)
     return 0
+
+
+def refusal(problem: Exception) -> Text:
+    """Return what went wrong as it is: it may have brackets, which are no markup."""
+    return Text(f"{problem}. Nothing was written: the figures are those of the last run.", "red")
 
 
 def measure(plan: Plan, tell: Callable[[str], object]) -> results.Results:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.bench import __main__ as command
 from tests.bench import report, results, targets
+from tests.bench.arena import BenchError
+
+
+def test_what_went_wrong_is_told_as_it_is() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    problem = BenchError("['python3', 'x[/y]'] failed, and this line is longer than the terminal is wide")
+    with console.capture() as capture:
+        console.print(command.refusal(problem), soft_wrap=True)
+    assert capture.get() == f"{problem}. Nothing was written: the figures are those of the last run.\n"
 
 
 @pytest.mark.long  # it builds what the contestants run from
