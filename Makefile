@@ -1,6 +1,6 @@
 # `make demo` shows the program at work; `make test` checks everything. Both set up what they need in .venv, from PyPI.
-# PYTHON is the interpreter that .venv is made with: make test PYTHON=python3.12. For `make package` alone, a version is
-# that of the runtime to build for: make package PYTHON=3.12.
+# PYTHON is the interpreter that .venv is made with: make test PYTHON=python3.12. For `make package` alone, its version is
+# that of the runtime to build for, and may be given without it: make package PYTHON=3.12.
 PYTHON ?= python3
 BIN := .venv/bin
 # Two test processes by default; the loopback cloud's tests mostly wait for sockets.
@@ -12,7 +12,12 @@ demo: .venv/ready
 	@$(BIN)/python -m tests.demo
 
 # dist/code.zip, which s.yaml deploys. It takes no time where nothing has changed.
-RUNTIME := $(or $(filter 3.%,$(PYTHON)),3.10)
+RUNTIME := $(patsubst python%,%,$(filter 3.% python3.%,$(PYTHON:python3=3.10)))
+ifneq ($(filter package,$(MAKECMDGOALS)),)
+ifeq ($(RUNTIME),)
+$(error PYTHON=$(PYTHON) names no runtime; nothing was built. Write make package PYTHON=3.10, or 3.12)
+endif
+endif
 package: override PYTHON := $(or $(filter-out 3.%,$(PYTHON)),python3)
 package: .venv/ready
 	@$(BIN)/python -m tests.package --python $(RUNTIME)
@@ -95,5 +100,7 @@ lock: .venv/ready
 	    --no-emit-index-url --custom-compile-command "make lock" --output-file $$file.txt $$file.in || exit 1; \
 	done
 
+# What is unpacked is read-only, as it is on Function Compute.
 clean:
+	@if [ -d dist ]; then chmod -R u+w dist; fi
 	rm -rf dist .venv .venv-reader .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
