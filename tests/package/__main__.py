@@ -15,11 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from tests.package import build, report
 from tests.package.archive import zipped
 from tests.package.distributions import Distribution, downloaded, found_in, installed
-from tests.package.local import write
+from tests.package.local import alone, write
 from tests.package.target import VERSIONS, Interpreter, PackageError, Target, interpreter, runtime
 
 PACKAGE = build.ROOT / "dist" / "code.zip"
@@ -34,12 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
     try:
         found, new = make(options.python, options.output)
-    except PackageError as problem:
-        Console(stderr=True, highlight=False).print(f"[red]No package:[/red] {problem}")
+    except (PackageError, OSError) as problem:
+        said = Text.assemble(
+            ("No package:", "red"), f" {problem}"
+        )  # no markup: paths and the words of others have brackets
+        Console(stderr=True, highlight=False).print(said, soft_wrap=True)
         return 1
     where = options.output.relative_to(build.ROOT) if options.output.is_relative_to(build.ROOT) else options.output
-    console.print(f"[green]{where}[/green] " + ("is built." if new else "is up to date."))
+    console.print(Text.assemble((str(where), "green"), " is built." if new else " is up to date."), soft_wrap=True)
     console.print(report.table(found))
+    if advice := report.advice(found):
+        console.print(Text(advice, "yellow"), soft_wrap=True)
     return 0
 
 
@@ -55,6 +61,11 @@ class Means:
 def make(python: str, output: Path, root: Path = build.ROOT, means: Means = Means()) -> tuple[report.Figures, bool]:
     """Build a package of a folder's code; return its figures, and whether it was not there before."""
     target = runtime(python)
+    with alone(output.parent):  # whoever asks for the same meanwhile finds it up to date
+        return _made(target, output, root, means)
+
+
+def _made(target: Target, output: Path, root: Path, means: Means) -> tuple[report.Figures, bool]:
     compiler = means.find(target.python)
     ours = build.own(root)
     requirements = root / "requirements.txt"
@@ -64,14 +75,14 @@ def make(python: str, output: Path, root: Path = build.ROOT, means: Means = Mean
     if same is not None:
         return same, False
     installed_here = installed(requirements.read_text(encoding="utf-8"))
-    distributions = kept(requirements, target, output.parent / f"python{python}", means.fetch)
+    distributions = kept(requirements, target, output.parent / f"python{target.python}", means.fetch)
     known = {each.name for each in installed_here}
     unknown = (each for each in distributions if each.name not in known)  # for another version: who knows what loads it
     loaded = means.start(root, installed_here).union(*(each.paths for each in unknown))
     whole = build.contents(ours, distributions, target, compiler, loaded)
     content = zipped(whole.files)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        found = report.figures(archive, len(content), whole, python, compiler.version if compiler else None)
+        found = report.figures(archive, len(content), whole, target.python, compiler.version if compiler else None)
     write(output, content)
     facts = {"inputs": digest, "sha256": hashlib.sha256(content).hexdigest(), "figures": asdict(found)}
     write(notes, json.dumps(facts, indent=2).encode())
@@ -83,12 +94,17 @@ def kept(
 ) -> list[Distribution]:
     """Return what requirements.txt asks for, from where it was installed before if it asked for the same then."""
     asked = folder.with_name(f"{folder.name}.txt")
-    if not asked.exists() or asked.read_bytes() != requirements.read_bytes():
+    content = requirements.read_bytes()
+    if not folder.is_dir() or not asked.exists() or asked.read_bytes() != content:
+        unfinished = folder.with_name(f".{folder.name}.unfinished")
         asked.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        fetch(requirements, target, folder)
-        write(asked, requirements.read_bytes())
-    return found_in(folder, target)
+        for old in (unfinished, folder):
+            if old.exists():
+                shutil.rmtree(old)
+        fetch(requirements, target, unfinished)
+        unfinished.rename(folder)
+        write(asked, content)
+    return found_in(folder, target, content.decode())
 
 
 def _same(notes: Path, output: Path, digest: str) -> report.Figures | None:

@@ -3,6 +3,7 @@
 functions/, shared/   as they are, and their byte code beside them
 python/               the distributions, pruned: byte code in the source's place for what a start loads
 python/LICENSES.txt   what is in there, and under which licenses
+LICENSE               of functions/ and shared/
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from tests.localcloud.fc import code
 from tests.package import bytecode, pruning, started
 from tests.package.distributions import Distribution
 from tests.package.elf import trimmed
@@ -23,9 +25,12 @@ from tests.package.target import Interpreter, PackageError, Target
 
 ROOT = Path(__file__).parents[2]
 OWN = ("functions", "shared")
-PACKAGES = "python"  # where s.yaml's PYTHONPATH points
-LICENSES = f"{PACKAGES}/LICENSES.txt"
-CODE = "/code"  # where a function finds itself
+LICENSE = "LICENSE"  # of what is in these folders
+PACKAGES = code.PACKAGES  # where s.yaml's PYTHONPATH points
+LICENSES = f"{PACKAGES}/LICENSES.txt"  # of what is in that one
+CODE = code.CODE_PATH  # where a function finds itself
+
+_DEPLOYED = {".py", ".json"}  # whatever else lies in these folders was left there by an editor, or by somebody
 
 Files = dict[str, bytes]
 
@@ -42,13 +47,14 @@ class Contents:
 
 def own(root: Path) -> Files:
     """Return the files of this project that are deployed."""
-    found = (path for name in OWN for path in sorted((root / name).rglob("*")) if path.is_file())
-    hidden = (path for path in found if not _private(path.relative_to(root)))
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in hidden}
+    found = (path for name in OWN for path in sorted((root / name).rglob("*")) if path.suffix in _DEPLOYED)
+    named = (path for path in found if path.is_file() and not _hidden(path.relative_to(root)))
+    license_ = (root / LICENSE,) if (root / LICENSE).is_file() else ()
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in (*named, *license_)}
 
 
-def _private(path: Path) -> bool:
-    return "__pycache__" in path.parts or any(part.startswith(".") for part in path.parts) or path.name.endswith("~")
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def digest(ours: Mapping[str, bytes], target: Target, interpreter: Interpreter | None, *more: bytes) -> str:
@@ -76,15 +82,16 @@ def contents(
         return Contents(files, left_out, 0, modules)
     wanted = [name for name in ours if name.endswith(".py")]
     wanted += [name for path in loaded if (name := f"{PACKAGES}/{path}") in theirs and path.suffix == ".py"]
-    compiled = bytecode.compiled({f"{CODE}/{name}": files[name] for name in wanted}, interpreter)
+    sources = {f"{CODE}/{name}": files[name] for name in wanted}
+    compiled = bytecode.compiled(sources, interpreter, must={f"{CODE}/{name}" for name in ours if name in wanted})
     for name in wanted:
-        code = compiled.get(f"{CODE}/{name}")
-        if code is not None and name in ours:
+        content = compiled.get(f"{CODE}/{name}")
+        if content is not None and name in ours:
             path = PurePosixPath(name)
-            files[str(path.parent / "__pycache__" / f"{path.stem}.{target.cache_tag}.pyc")] = code
-        elif code is not None:
+            files[str(path.parent / "__pycache__" / f"{path.stem}.{target.cache_tag}.pyc")] = content
+        elif content is not None:
             del files[name]
-            files[f"{name}c"] = code
+            files[f"{name}c"] = content
     return Contents(files, left_out, len(compiled), modules)
 
 
@@ -124,11 +131,31 @@ def _licenses(distributions: Iterable[Distribution]) -> bytes:
                 texts["\n".join(line.rstrip() for line in text.strip().splitlines())].append(
                     f"{each.name} ({path.name})"
                 )
+            elif path.parts[:2] == (each.information, "sboms"):
+                lines += (f"  compiled into it: {part}" for part in _parts(each.content(path)))
     for text, owners in texts.items():
         lines += ["", "-" * 80, ", ".join(owners), "", text]
     return ("\n".join(lines) + "\n").encode()
 
 
+def _parts(bill: bytes) -> Iterator[str]:
+    """Yield what a wheel's bill of materials (CycloneDX) names: name, version, licenses."""
+    for part in json.loads(bill).get("components", ()):
+        said = [each.get("expression") or each["license"].get("id") or "" for each in part.get("licenses", ())]
+        yield f"{part['name']} {part.get('version', '')}: {', '.join(filter(None, said)) or 'not stated'}"
+
+
 def loaded_by(root: Path, installed: Sequence[Distribution]) -> frozenset[PurePosixPath]:
     """Return the distributions' modules that a start of the functions loads."""
+    _check_syntax(own(root))  # what the functions say of it hides where it is
     return started.of(started.modules(root), installed)
+
+
+def _check_syntax(ours: Files) -> None:
+    for name, content in ours.items():
+        if name.endswith(".py"):
+            try:
+                compile(content, name, "exec", dont_inherit=True)
+            except (SyntaxError, ValueError) as problem:
+                msg = f"{name} does not compile: {problem}. Nothing was packed"
+                raise PackageError(msg) from None

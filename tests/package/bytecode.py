@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tests.package.target import Interpreter, PackageError
@@ -21,13 +21,17 @@ mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
 for number, name in enumerate(sys.stdin.read().split("\\n")):
     try:
         py_compile.compile(str(number), f"{number}.pyc", name, doraise=True, optimize=0, invalidation_mode=mode)
-    except (py_compile.PyCompileError, ValueError):
-        pass  # what does not compile stays what it is, and fails when it is imported
+    except (py_compile.PyCompileError, ValueError) as problem:
+        with open(f"{number}.problem", "w", encoding="utf-8") as file:
+            file.write(str(getattr(problem, "exc_value", problem)))
 """
 
 
-def compiled(sources: Mapping[str, bytes], interpreter: Interpreter) -> dict[str, bytes]:
-    """Compile sources, by the names that tracebacks show; what does not compile is left out."""
+def compiled(sources: Mapping[str, bytes], interpreter: Interpreter, must: Collection[str] = ()) -> dict[str, bytes]:
+    """Compile sources, by the names that tracebacks show.
+
+    What does not compile is left out, and fails when it is imported; of what must compile, it is refused.
+    """
     if not sources:
         return {}
     names = sorted(sources)
@@ -37,17 +41,31 @@ def compiled(sources: Mapping[str, bytes], interpreter: Interpreter) -> dict[str
         environment = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8"}
         if "LD_LIBRARY_PATH" in os.environ:
             environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-        done = subprocess.run(  # noqa: S603 - found by target.interpreter
-            [interpreter.path, "-S", "-s", "-B", "-c", _COMPILE],
-            input="\n".join(names),
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            msg = f"{interpreter.path} could not compile; nothing was packed. It said: {done.stderr.strip()}"
+        try:
+            done = subprocess.run(  # noqa: S603 - found by target.interpreter
+                [interpreter.path, "-S", "-s", "-B", "-c", _COMPILE],
+                input="\n".join(names),
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            failed = done.stderr.strip() or f"exit status {done.returncode}" if done.returncode else ""
+        except OSError as problem:
+            failed = str(problem)
+        if failed:
+            msg = f"{interpreter.path} could not compile; nothing was packed. It said: {failed}"
             raise PackageError(msg)
         outputs = [(name, Path(folder, f"{number}.pyc")) for number, name in enumerate(names)]
+        broken = [
+            f"{name}: {output.with_suffix('.problem').read_text(encoding='utf-8')}"
+            for name, output in outputs
+            if name in must and not output.exists()
+        ]
+        if broken:
+            msg = (
+                f"what Python {interpreter.version.split()[0]} cannot compile: {'; '.join(broken)}. Nothing was packed"
+            )
+            raise PackageError(msg)
         return {name: output.read_bytes() for name, output in outputs if output.exists()}

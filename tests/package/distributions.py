@@ -6,6 +6,7 @@ Both ways end in the same: the files that each distribution's own RECORD names.
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import shutil
 import subprocess
@@ -14,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from tests.package.target import PLATFORM, PackageError, Target
+from tests.package.target import PLATFORM, PackageError, Target, here
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,12 @@ class Distribution:
 
     def content(self, path: PurePosixPath) -> bytes:
         """Return one of its files, as it was installed; what was changed since is nobody's pinned version."""
-        content = (self.folder / path).read_bytes()
+        try:
+            content = (self.folder / path).read_bytes()
+        except OSError as problem:
+            what = f"{self.folder / path} was installed and cannot be read ({problem.strerror})"
+            msg = f"{what}; nothing was packed. make clean, and again"
+            raise PackageError(msg) from None
         if path in self.digests and self.digests[path] != _digest(content):
             msg = f"{self.folder / path} was changed after it was installed; nothing was packed. make clean, and again"
             raise PackageError(msg)
@@ -50,27 +57,32 @@ class Distribution:
 
 def installed(requirements: str) -> list[Distribution]:
     """Return what requirements.txt asks for, as it is installed where this runs; in just these versions."""
-    wanted = [each for each in _requirements(requirements) if each.marker is None or each.marker.evaluate()]
-    names = {canonicalize_name(each.name) for each in wanted}
-    here = (each for each in metadata.distributions() if canonicalize_name(each.name) in names)
-    have = {each.name: each for each in _all(here)}
+    return _wanted(requirements, metadata.distributions(), here(), sys.prefix)
+
+
+def _wanted(
+    requirements: str, found: Iterable[metadata.Distribution], target: Target, where: str
+) -> list[Distribution]:
+    """Return those that requirements.txt asks for; all of them, and in just these versions."""
+    markers = target.markers()
+    asked = [each for each in _requirements(requirements) if each.marker is None or each.marker.evaluate(markers)]
+    names = {canonicalize_name(each.name) for each in asked}
+    whole = (each for each in found if each.read_text("METADATA") is not None)  # a name is in there
+    have = {each.name: each for each in _all(each for each in whole if canonicalize_name(each.name) in names)}
     problems: list[str] = []
-    found: list[Distribution] = []
-    for requirement in wanted:
+    for requirement in asked:
         distribution = have.get(canonicalize_name(requirement.name))
         if distribution is None:
             problems.append(f"{requirement.name} is not installed")
         elif not requirement.specifier.contains(distribution.version, prereleases=True):
             problems.append(f"{requirement} is asked for, {distribution.version} is installed")
-        else:
-            found.append(distribution)
     if problems:
         msg = (
-            f"what is installed in {sys.prefix} is not what requirements.txt asks for: {'; '.join(problems)}. "
+            f"what is installed in {where} is not what requirements.txt asks for: {'; '.join(problems)}. "
             "Nothing was packed. make clean, and again, installs it anew"
         )
         raise PackageError(msg)
-    return found
+    return [have[canonicalize_name(each.name)] for each in asked]
 
 
 def downloaded(requirements: Path, target: Target, folder: Path) -> None:
@@ -81,15 +93,18 @@ def downloaded(requirements: Path, target: Target, folder: Path) -> None:
     command += ["--require-hashes", "--no-compile-bytecode", "--link-mode", "copy", "-r", str(requirements)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
     if done.returncode:
-        what = f"{requirements.name} for Python {target.python} on {PLATFORM}"
-        advice = "Where a wheel is missing, pin a version that has one (requirements.in, make lock)"
-        msg = f"uv could not install {what}; nothing was packed. {advice}. It said:\n{done.stderr.strip()}"
+        msg = (
+            f"{done.stderr.strip() or 'uv failed and did not say why'}\n"
+            f"So uv could not install {requirements.name} for Python {target.python} on {PLATFORM}. Nothing was "
+            "packed. It needs the network where it has not had the wheels before; where a wheel is missing, pin a "
+            "version that has it (requirements.in, make lock)"
+        )
         raise PackageError(msg)
 
 
-def found_in(folder: Path, target: Target) -> list[Distribution]:
-    """Return what is installed in a folder, if all of it runs on the target."""
-    found = list(_all(metadata.distributions(path=[str(folder)])))
+def found_in(folder: Path, target: Target, requirements: str) -> list[Distribution]:
+    """Return what is installed in a folder, if it is what requirements.txt asks for and runs on the target."""
+    found = _wanted(requirements, metadata.distributions(path=[str(folder)]), target, str(folder))
     check(found, target)
     return found
 
@@ -134,22 +149,29 @@ def _requirements(text: str) -> Iterator[Requirement]:
 
 def _all(found: Iterable[metadata.Distribution]) -> Iterator[Distribution]:
     for each in found:
-        files = list(each.files or ())
-        paths = tuple(map(PurePosixPath, files))
-        information = next((path.parts[0] for path in paths if path.parts[0].endswith(".dist-info")), None)
+        # Not each.files: of late, that passes over the files that are missing.
+        files = {
+            PurePosixPath(row[0]): row[1] for row in csv.reader((each.read_text("RECORD") or "").splitlines()) if row
+        }
+        information = next((path.parts[0] for path in files if path.parts[0].endswith(".dist-info")), None)
         if information is None:
-            continue  # what has no RECORD was not installed by a tool of today
+            continue  # what has no RECORD was not installed by a tool of today, or is not there any more
         lines = (each.read_text("WHEEL") or "").splitlines()
         tags = frozenset(line.partition(":")[2].strip() for line in lines if line.startswith("Tag:"))
-        about = each.metadata.json  # of a METADATA without such a line, indexing it is about to become an error
-        said = str(about.get("license_expression") or about.get("license") or "")
         yield Distribution(
             canonicalize_name(each.metadata["Name"]),
             each.version,
             Path(str(each.locate_file(""))),
             information,
-            paths,
-            {path: file.hash.value for path, file in zip(paths, files, strict=True) if file.hash is not None},
+            tuple(files),
+            {path: digest.removeprefix("sha256=") for path, digest in files.items() if digest},
             tags,
-            said.partition("\n")[0].strip() or "not stated",
+            _license(each.metadata.json),
         )
+
+
+def _license(about: Mapping[str, Any]) -> str:
+    """Return what a distribution says of its license: in a field of its own, or else by its classifiers."""
+    said = str(about.get("license_expression") or about.get("license") or "").strip().partition("\n")[0].strip()
+    classified = [each.rpartition(" :: ")[2] for each in about.get("classifier", ()) if each.startswith("License :: ")]
+    return said or ", ".join(classified) or "not stated"

@@ -26,7 +26,7 @@ def for_this_interpreter(root: Path = build.ROOT, kept: Path = KEPT) -> Path:
     """Return the package of the code as it is now, for the interpreter that runs; build it if it is not there yet."""
     recipe = Recipe.of(root)
     path = kept / f"{here().cache_tag}-{recipe.digest()[:24]}.zip"
-    with _alone(kept):
+    with alone(kept):
         if not path.exists():
             write(path, recipe.carried_out())
             _forget_old_ones(kept)
@@ -73,9 +73,10 @@ def write(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _alone(kept: Path) -> Iterator[None]:
-    kept.mkdir(parents=True, exist_ok=True)
-    with (kept / ".lock").open("w") as lock:
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until nobody else is at work on a folder, and keep everybody else waiting."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

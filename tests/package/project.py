@@ -25,6 +25,9 @@ FILES = {
     "functions/scan_expiring/index.py": START,
     "shared/__init__.py": "",
     "shared/unused.py": "",
+    "shared/unused.py.orig": "",
+    "shared/notes.txt": "",
+    "LICENSE": "",
     "tests/test_one.py": "",
     "requirements.txt": f"jmespath=={JMESPATH}\n",
 }

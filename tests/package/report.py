@@ -10,6 +10,7 @@ from zipfile import ZipFile
 from rich import box
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from tests.package import build
 
@@ -61,20 +62,29 @@ def table(found: Figures) -> Group:
     parts = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     parts.add_column("Largest parts")
     parts.add_column("Zipped", justify="right")
-    for name, size in list(found.parts.items())[:_LARGEST]:
-        parts.add_row(name, _megabytes(size))
-    parts.add_row(f"{len(found.parts) - _LARGEST} others", _megabytes(sum(list(found.parts.values())[_LARGEST:])))
+    rows = list(found.parts.items())
+    for name, size in rows[:_LARGEST]:
+        parts.add_row(Text(name), _megabytes(size))
+    if others := rows[_LARGEST:]:
+        parts.add_row(f"{len(others)} others", _megabytes(sum(size for _, size in others)))
     return Group(facts, parts)
 
 
-def _byte_code(found: Figures) -> str:
+def advice(found: Figures) -> str | None:
+    """Return what would make a package better: a command to be copied stands in no table, which would fold it."""
+    if found.compiled_by is not None:
+        return None
+    return (
+        "The package works all the same, but every cold start compiles what it loads, and is slower. "
+        f"For byte code: .venv/bin/uv python install {found.python} && make package PYTHON={found.python}"
+    )
+
+
+def _byte_code(found: Figures) -> Text:
     if found.compiled_by is None:
-        return (
-            f"[yellow]none: no Python {found.python} was found here, so every cold start compiles; "
-            f"uv python install {found.python} brings one[/yellow]"
-        )
+        return Text(f"none: no Python {found.python} was found here", "yellow")
     by = found.compiled_by.split()[0]
-    return f"{found.compiled} of {found.modules} modules: what a start loads; compiled by Python {by}"
+    return Text(f"{found.compiled} of {found.modules} modules: what a start loads; compiled by Python {by}")
 
 
 def _megabytes(size: int) -> str:

@@ -73,11 +73,18 @@ def _loaded(command: Sequence[str], start: Start, settings: dict[str, str], root
         text=True,
         check=False,
     )
-    if done.returncode:
+    try:
+        loaded = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
+    except (ValueError, IndexError):  # it ended by itself
+        loaded = None
+    if loaded is None:
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        msg = f"{start.module} could not be started to see what it loads; nothing was packed. Python said: {said}"
+        msg = (
+            f"{start.module} could not be started and answer {start.event}, to see what it loads; nothing was packed. "
+            f"Python said: {said}"
+        )
         raise PackageError(msg)
-    return frozenset(map(Path, json.loads(done.stdout.splitlines()[-1])))
+    return frozenset(map(Path, loaded))
 
 
 def _settings(cloud: LocalCloud, packages: Path | None) -> dict[str, str]:

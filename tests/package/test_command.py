@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import pytest
 from rich.console import Console
 
 from tests.package import __main__ as command
-from tests.package.build import ROOT
+from tests.package import report
+from tests.package.build import ROOT, own
 from tests.package.distributions import installed
-from tests.package.project import JMESPATH, Project
-from tests.package.report import Figures, table
+from tests.package.project import JMESPATH, START, Project
+from tests.package.report import Figures
 from tests.package.target import Interpreter, PackageError, Target
 
 
@@ -26,11 +31,16 @@ class Packed(Project):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "project")
         self.output = self.root / "dist" / "code.zip"
+        self.installed = self.output.parent / "python3.10"
         self.fetched = 0
+        self.index_is_down = False
         self.compiler: Interpreter | None = None
 
     def fetch(self, requirements: Path, _target: Target, folder: Path) -> None:
         self.fetched += 1
+        if self.index_is_down:
+            (folder / "jmespath").mkdir(parents=True)
+            raise PackageError("no index")
         (found,) = installed(requirements.read_text(encoding="utf-8"))
         for path in found.paths:
             if ".." not in path.parts:
@@ -59,7 +69,7 @@ def project(tmp_path: Path) -> Packed:
 
 def shown(figures: Figures) -> str:
     console = Console(file=io.StringIO(), width=120)
-    console.print(table(figures))
+    console.print(report.table(figures))
     text = console.file
     assert isinstance(text, io.StringIO)
     return text.getvalue()
@@ -74,7 +84,12 @@ def test_without_an_interpreter_of_the_version_there_is_no_byte_code_and_it_says
         "functions/reset_password/rules.json",
         "python/jmespath/ast.py",
     } <= project.names()
-    assert "none: no Python 3.10 was found here, so every cold start compiles" in shown(figures)
+    assert "none: no Python 3.10 was found here" in shown(figures)
+    advice = report.advice(figures) or ""
+    assert advice.startswith("The package works all the same")
+    (binary, *command) = advice.partition("For byte code: ")[2].partition(" &&")[0].split()
+    assert (binary, command) == (".venv/bin/uv", ["python", "install", "3.10"])
+    assert "uv==" in (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8")  # so that it is there
 
 
 def test_what_a_start_loads_is_byte_code_and_the_rest_is_source(project: Packed) -> None:
@@ -86,8 +101,12 @@ def test_what_a_start_loads_is_byte_code_and_the_rest_is_source(project: Packed)
     assert {"python/jmespath/__init__.pyc", "python/jmespath/parser.pyc"} <= names
     assert "python/jmespath/__init__.py" not in names
     assert not [name for name in names if "hidden" in name or name.startswith("tests")]
+    assert not [name for name in names if "notes" in name or name.endswith(".orig")]
+    assert "LICENSE" in names
     said = f"{figures.compiled} of {figures.modules} modules: what a start loads; compiled by Python 3.10.0"
     assert said in shown(figures)
+    assert report.advice(figures) is None
+    assert "others" not in shown(figures)  # there are few parts
 
 
 def test_nothing_is_done_where_nothing_has_changed(project: Packed) -> None:
@@ -113,6 +132,11 @@ def damage_it(project: Packed) -> None:
     project.output.write_bytes(b"PK")
 
 
+def lose_what_was_installed(project: Packed) -> None:
+    change_source(project)
+    shutil.rmtree(project.installed)
+
+
 def forget_what_it_was_made_of(project: Packed) -> None:
     project.output.with_suffix(".json").write_text("{}")
 
@@ -125,6 +149,7 @@ def forget_what_it_was_made_of(project: Packed) -> None:
         (find_an_interpreter, 1),
         (damage_it, 1),
         (forget_what_it_was_made_of, 1),
+        (lose_what_was_installed, 2),
     ],
 )
 def test_it_is_built_anew_when_something_has_changed(
@@ -159,10 +184,119 @@ def test_what_fails_leaves_the_package_as_it_was(project: Packed, name: str, tex
     assert project.output.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("jmespath-*", "python3.10 is not what requirements.txt asks for: jmespath is not installed"),
+        ("jmespath-*/RECORD", "jmespath is not installed"),
+        ("jmespath-*/METADATA", "jmespath is not installed"),
+        ("jmespath/lexer.py", r"lexer\.py was installed and cannot be read \(No such file"),
+    ],
+)
+def test_what_was_installed_and_is_no_longer_whole_is_refused(project: Packed, lost: str, said: str) -> None:
+    project.make()
+    change_source(project)
+    (path,) = project.installed.glob(lost)
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(
+        PackageError, match=f"{said}.*nothing was packed.* make clean, and again|{said}.*Nothing was packed"
+    ):
+        project.make()
+
+
+def test_an_installation_that_fails_half_way_is_begun_anew(project: Packed) -> None:
+    project.index_is_down = True
+    with pytest.raises(PackageError, match="no index"):
+        project.make()
+    assert not project.installed.exists()
+    project.index_is_down = False
+    project.make()
+    assert {path.name for path in project.installed.iterdir()} >= {"jmespath"}
+    assert not list(project.output.parent.glob(".*.unfinished"))
+
+
+def test_who_comes_second_waits_and_finds_it_up_to_date(project: Packed) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        answers = [each.result() for each in [pool.submit(project.make) for _ in range(2)]]
+    assert sorted(new for _, new in answers) == [False, True]
+    assert project.fetched == 1
+
+
+@pytest.mark.parametrize("name", ["functions/reset_password/index.py", "shared/unused.py"])
+def test_code_that_does_not_compile_is_refused(project: Packed, name: str) -> None:
+    project.write(name, "def\n")
+    project.compiler = Interpreter(Path(sys.executable), "3.10.0 (said to be)")
+    with pytest.raises(PackageError, match=rf"what Python 3\.10\.0 cannot compile: /code/{name}: invalid syntax"):
+        project.make()
+    with pytest.raises(
+        PackageError, match=rf"{name} does not compile: invalid syntax .*, line 1\). Nothing was packed"
+    ):
+        project.really_make()
+
+
+@pytest.mark.parametrize("ending", ["import nowhere", "raise ValueError('nowhere')", "import os; os._exit(0)"])
+def test_a_first_event_that_fails_is_no_account_of_what_it_loads(project: Packed, ending: str) -> None:
+    project.write("functions/scan_expiring/index.py", f"{START}    {ending}\n".replace("    pass\n", ""))
+    with pytest.raises(PackageError, match=r"scan_expiring\.index could not be started and answer \{\}, to see"):
+        project.really_make()
+
+
+def test_what_is_wrong_is_told_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "[red]x[" / "y] and a name that is longer than any line of eighty columns"
+    file.parent.mkdir()
+    file.write_text("no folder")
+    where = file / "code.zip"
+    assert command.main(["--output", str(where)]) == 1
+    assert str(where.parent) in capsys.readouterr().err
+
+
 def test_the_command_says_what_is_wrong_and_fails(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert command.main(["--python", "3.11", "--output", str(tmp_path / "code.zip")]) == 1
     assert "No package: the functions run on the runtimes of Python 3.10 and 3.12" in capsys.readouterr().err
     assert not (tmp_path / "code.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("python", "runtime"), [(None, "3.10"), ("3.12", "3.12"), ("python3.12", "3.12"), ("3.11", "3.11")]
+)
+def test_make_builds_for_the_version_that_it_is_given(python: str | None, runtime: str) -> None:
+    assert f"-m tests.package --python {runtime}\n" in made("-n", "package", *([f"PYTHON={python}"] if python else []))
+
+
+@pytest.mark.parametrize("python", ["310", "python310", "/usr/bin/python3.12", "python", "3", "/usr/bin/python3"])
+def test_make_refuses_what_is_no_version(python: str) -> None:
+    said = made("-n", "package", f"PYTHON={python}")
+    assert f"PYTHON={python} names no runtime; nothing was built. Write make package PYTHON=3.10, or 3.12" in said
+    assert "tests.package" not in said
+
+
+def made(*arguments: str, folder: Path = ROOT, user: int | None = None) -> str:
+    """Run make as if from a shell; return what it says."""
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "MAKE" and name != "PYTHON"}
+    run = ["make", "-C", str(folder), *arguments]
+    done = subprocess.run(run, env=environment, user=user, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
+    return done.stdout + done.stderr
+
+
+def test_make_clean_removes_what_is_read_only() -> None:
+    nobody = 65534 if os.geteuid() == 0 else None  # to whom modes mean something
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # where anybody may go
+        inner = Path(folder, "dist", "bench")
+        inner.mkdir(parents=True)
+        (inner / "index.py").write_text("")
+        shutil.copy(ROOT / "Makefile", folder)
+        for path in (inner / "index.py", inner, inner.parent, Path(folder)):
+            if nobody is not None:
+                os.chown(path, nobody, nobody)
+        inner.chmod(0o555)
+        for _ in range(2):  # also where there is none
+            assert "rror" not in made("clean", folder=Path(folder), user=nobody)
+            assert not Path(folder, "dist").exists()
+
+
+def test_the_same_commit_has_the_same_bytes_wherever_it_is_checked_out() -> None:
+    assert "* text=auto eol=lf" in (ROOT / ".gitattributes").read_text(encoding="utf-8").splitlines()
+    assert not [name for name, content in own(ROOT).items() if b"\r" in content]
 
 
 def test_the_package_that_s_yaml_deploys_is_not_kept_in_git() -> None:

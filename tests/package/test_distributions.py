@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.package.distributions import Distribution, check, found_in, installed
+from tests.package.distributions import Distribution, check, downloaded, found_in, installed
 from tests.package.target import PackageError, here, runtime
 
 JMESPATH = metadata.version("jmespath")
@@ -47,10 +47,30 @@ def test_a_file_that_was_changed_since_is_refused(tmp_path: Path) -> None:
             shutil.copy(found.folder / path, tmp_path / path)
     with (tmp_path / "jmespath" / "ast.py").open("a", encoding="utf-8") as file:
         file.write("# mended\n")
-    (copied,) = found_in(tmp_path, here())
+    (copied,) = found_in(tmp_path, here(), f"jmespath=={JMESPATH}")
     assert copied.content(PurePosixPath("jmespath/lexer.py")) == found.content(PurePosixPath("jmespath/lexer.py"))
     with pytest.raises(PackageError, match=r"ast\.py was changed after it was installed"):
         copied.content(PurePosixPath("jmespath/ast.py"))
+
+
+def test_a_marker_means_what_it_means_for_the_runtime(tmp_path: Path) -> None:
+    requirements = 'nowhere==1 ; python_version < "3.11" and sys_platform == "linux" and platform_machine == "x86_64"\n'
+    assert found_in(tmp_path, runtime("3.12"), requirements) == []
+    with pytest.raises(PackageError, match="nowhere is not installed"):
+        found_in(tmp_path, runtime("3.10"), requirements)
+
+
+def test_what_cannot_be_fetched_is_told_with_the_reason_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "requirements.txt").write_text(f"jmespath==1 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(PackageError) as refused:
+        downloaded(tmp_path / "requirements.txt", runtime("3.10"), tmp_path / "into")
+    reason, so, _ = str(refused.value).partition("\nSo uv could not install requirements.txt for Python 3.10 on x86_64")
+    assert so
+    assert reason.startswith("error: ")
+    assert "jmespath" in reason
+    assert "network was disabled" in " ".join(reason.split())
 
 
 @pytest.mark.parametrize(

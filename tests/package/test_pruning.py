@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -14,10 +11,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from tests.localcloud.fc.code import unpacked
-from tests.localcloud.server import LocalCloud
+from tests.localcloud.server import KMS_REGION, LocalCloud
 from tests.package import for_this_interpreter, pruning
 from tests.package.build import LICENSES, PACKAGES, ROOT
 from tests.package.distributions import Distribution, installed
+from tests.package.running import run
 
 METADATA = {"importlib.metadata", "importlib_metadata", "pkg_resources"}
 # Who reads what other distributions say of themselves: whether h2 is installed, which nothing here requires.
@@ -82,16 +80,6 @@ def test_the_information_that_somebody_reads_is_kept(distributions: list[Distrib
     assert readers - OF_OTHERS == pruning.READ.keys()
 
 
-def run(code: str, *arguments: str) -> str:
-    """Run code with what the package has and nothing else; return what it prints."""
-    packages = unpacked(for_this_interpreter()) / PACKAGES
-    text = f"import sys; sys.path.insert(0, {str(packages)!r})\n{textwrap.dedent(code)}"
-    command = [sys.executable, "-S", "-s", "-B", "-c", text, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - this interpreter
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_those_who_read_it_find_what_they_look_for() -> None:
     code = """
         import json
@@ -106,7 +94,6 @@ def test_those_who_read_it_find_what_they_look_for() -> None:
 
 
 def test_asynchronous_calls_do_without_the_accelerators(distributions: list[Distribution], cloud: LocalCloud) -> None:
-    """A call reaches the cloud, and the caller its answer: the SDK sends a header that it does not sign."""
     there = {str(path.with_name(path.name.partition(".")[0])) for each in distributions for path in each.paths}
     assert there >= pruning.ACCELERATORS  # look at what an upgrade renames
     code = """
@@ -114,27 +101,38 @@ def test_asynchronous_calls_do_without_the_accelerators(distributions: list[Dist
         from alibabacloud_kms20160120 import models
         from alibabacloud_kms20160120.client import Client
         from alibabacloud_tea_openapi.models import Config
+        from darabonba.runtime import RuntimeOptions
 
         names = ("access_key_id", "access_key_secret", "security_token")
-        config = Config(endpoint=sys.argv[1], protocol="HTTP", region_id="r", **dict(zip(names, sys.argv[2:])))
-        try:
-            asyncio.run(Client(config).list_secrets_async(models.ListSecretsRequest()))
-        except Exception as error:
-            answer = error.code
+        who = dict(zip(names, sys.argv[3:]))
+        client = Client(Config(endpoint=sys.argv[1], protocol="HTTP", region_id=sys.argv[2], **who))
+
+        async def main():
+            made = models.CreateSecretRequest(secret_name="one", version_id="v1", secret_data="K\u00e4se")
+            await client.create_secret_with_options_async(made, RuntimeOptions())
+            put = models.PutSecretValueRequest(secret_name="one", version_id="v2", secret_data="K\u00e4se")
+            return await client.put_secret_value_with_options_async(put, RuntimeOptions())
+
+        answer = asyncio.run(main())
         import aiohttp.http_parser, aiohttp._websocket.reader, charset_normalizer, frozenlist, propcache.api
-        print(json.dumps([answer, str(charset_normalizer.from_bytes("K\u00e4se".encode()).best())]))
+        print(json.dumps([answer.body.version_id, str(charset_normalizer.from_bytes("K\u00e4se".encode()).best())]))
     """
     who = cloud.admin
-    said = run(code, cloud.endpoint, who.access_key_id, who.access_key_secret, who.security_token or "")
-    assert json.loads(said) == ["IncompleteSignature", "K\u00e4se"]
+    said = run(code, cloud.endpoint, KMS_REGION, who.access_key_id, who.access_key_secret, who.security_token or "")
+    assert json.loads(said) == ["v2", "K\u00e4se"]
 
 
 def test_every_distribution_is_listed_with_its_license(distributions: list[Distribution]) -> None:
     text = (unpacked(for_this_interpreter()) / LICENSES).read_text(encoding="utf-8")
     for each in distributions:
         assert f"\n{each.name} {each.version}: " in text
+        assert f"{each.name} {each.version}: not stated" not in text
         for path in each.paths:
             if path.parts[0] == each.information and pruning.licensing(path):
                 assert f"{each.name} ({path.name})" in text
+    assert "\naliyun-fc2 " in text
+    assert "MIT License" in text.partition("\naliyun-fc2 ")[2].partition("\n")[0]  # it says so by a classifier only
+    for name in ("cryptography-openssl", "openssl", "asn1"):  # what is inside of a compiled module
+        assert f"\n  compiled into it: {name} " in text
     assert text.count("Apache License\n") < 10  # each text stands once
     assert not list(Path(unpacked(for_this_interpreter()) / PACKAGES).rglob("RECORD"))

@@ -10,14 +10,14 @@ import pytest
 
 from tests.package import started
 from tests.package.__main__ import make
-from tests.package.build import OWN, PACKAGES, ROOT
+from tests.package.build import LICENSE, OWN, PACKAGES, ROOT
 from tests.package.target import VERSIONS, interpreter
 
 pytestmark = [pytest.mark.long, pytest.mark.parametrize("python", VERSIONS)]
 
 
 def test_two_builds_in_two_places_are_the_same(python: str, tmp_path: Path) -> None:
-    for name in (*OWN, "requirements.txt"):
+    for name in (*OWN, LICENSE, "requirements.txt"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         (tmp_path / "elsewhere").mkdir(exist_ok=True)
         copy(ROOT / name, tmp_path / "elsewhere" / name)
