@@ -30,7 +30,7 @@ def test_everything_is_measured_told_and_kept(tmp_path: Path) -> None:
     kept = results.read(tmp_path / "results.json")
     assert kept == found
     assert "tiny mode" in report.markdown(kept)
-    assert len(kept.targets) == 8
+    assert len(kept.targets) == 9
     assert [each.verdict for each in kept.targets].count(targets.UNKNOWN) == 2  # nobody scanned 100,000 users
     calls = found.calls
     assert [calls.rotation, calls.duplicate, calls.merged, calls.naive] == [6, 2, 6, 2]
