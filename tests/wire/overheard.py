@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import pytest  # noqa: TC002 - as tests import it
 
@@ -96,12 +96,19 @@ class BreakingClock(CloudClock):
 
 
 @contextmanager
-def patience(monkeypatch: pytest.MonkeyPatch, kind: Kind) -> Iterator[None]:
-    """Wait less long for an answer that will never come."""
+def patience(monkeypatch: pytest.MonkeyPatch, kind: Kind, *started: bootstrap.App) -> Iterator[None]:
+    """Wait less long for an answer that will never come: functions yet to be started, and those that have."""
     with monkeypatch.context() as changed:
         if kind == "hang":
             changed.setattr(openapi, "READ_TIMEOUT", openapi.READ_TIMEOUT / 50)
+            for client in (client for app in started for client in _clients(app)):
+                changed.setattr(client, "_read_timeout", client._read_timeout / 50)
         yield
+
+
+def _clients(app: bootstrap.App) -> tuple[Any, ...]:
+    directory, store = cast("Any", app.rotator.directory), cast("Any", app.rotator.store)
+    return (directory._reads, directory._resets, store._client)
 
 
 @dataclass(frozen=True)

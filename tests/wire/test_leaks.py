@@ -82,7 +82,7 @@ def strike(rotator: OverheardRotator, call: str, kind: Kind, manner: Manner) -> 
         stage.rotate()
     cloud = rotator.deployed.cloud
     armed = cloud.faults.arm(echoing(cloud, action, kind, nth))
-    with patience(rotator.monkeypatch, kind):
+    with patience(rotator.monkeypatch, kind, *(each.app for each in rotator.runtimes)):
         rotator.deliver(stage.event(), manner)
     assert armed.struck
     rotator.findings.count("A call of a rotation that a fault strikes")
