@@ -10,10 +10,11 @@ imports the rest of itself,
 * a package of `GATHERED`, whose `__init__` only gathers names from its submodules, gathers each when it is asked for
   (PEP 562).
 
-After the block nothing is left of this but what the SDK's modules hold: whoever imports `aiohttp` then imports it as
-always. And within it, what is not as expected is imported as always: a name that is not listed, a package that does
-more than gather names, and all of it if an exception comes of it. tests/unit/test_deferral.py holds the lists to the
-SDKs that are installed. docs/decisions/0012-deferred-imports.md says what was measured, and what else was tried.
+After the block nothing is left of this but what importers hold, and packages of their submodules: whoever imports
+`aiohttp` then imports it as always. And within it, what is not as expected is imported as always: a name that is not
+listed, a package that does more than gather names, and all of it if an exception comes of it. The lists are held to the
+installed SDKs by tests/unit/test_deferral.py. docs/decisions/0012-deferred-imports.md says what was measured, and what
+else was tried.
 """
 
 from __future__ import annotations

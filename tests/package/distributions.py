@@ -115,7 +115,7 @@ def check(distributions: Iterable[Distribution], target: Target) -> None:
     if problems:
         msg = (
             f"not for Python {target.python} on {PLATFORM}: {'; '.join(problems)}. Nothing was packed. "
-            "Pin versions that have a wheel for it: https://pypi.org/project/<name>/#files"
+            "Pin versions that have a wheel for it; the files of each are listed on its PyPI page"
         )
         raise PackageError(msg)
 
