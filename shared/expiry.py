@@ -54,6 +54,14 @@ class Schedule(msgspec.Struct, frozen=True):
         earlier = self.spread.total_seconds() * share(directory_id, user_id)
         return self.as_of - self.max_age + self.lead + timedelta(seconds=int(earlier))
 
+    def expires_at(self, rotated_at: datetime) -> datetime:
+        """Return when CloudSSO begins to refuse a password that was set then."""
+        return rotated_at + self.max_age
+
+    def due_at(self, rotated_at: datetime, directory_id: DirectoryId, user_id: UserId) -> datetime:
+        """Return from when on this user is due whose password was rotated then; the next scan finds out."""
+        return self.as_of + (rotated_at - self.threshold(directory_id, user_id))
+
     def latest_threshold(self) -> datetime:
         """Return an instant that no user's threshold is later than: whoever was rotated since then is not due."""
         return self.as_of - self.max_age + self.lead + self.spread

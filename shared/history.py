@@ -88,6 +88,18 @@ class History:
         """Return when the newest claim was created, of whatever rotation; None if there is none."""
         return max((version.created for version in self.claims.values()), default=None)
 
+    def newest_published(self) -> Version | None:
+        """Return the newest version that we published; None if there is none."""
+        return self.published[max(self.published)] if self.published else None
+
+    def open_claim(self) -> tuple[Claim, Version] | None:
+        """Return the last claim on a rotation that has published nothing so far; None if every claim has."""
+        rotation = max((claim.rotation for claim in self.claims), default=0)
+        if rotation <= max(self.published, default=0):
+            return None
+        claim = max((claim for claim in self.claims if claim.rotation == rotation), key=lambda claim: claim.attempt)
+        return claim, self.claims[claim]
+
     def next_claim(self) -> Claim:
         """Return the claim that comes next: the one id on which workers that saw the same versions must collide."""
         rotation = self._next_rotation()

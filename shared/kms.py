@@ -31,6 +31,7 @@ from shared.model import (
     SecretName,
     SecretValue,
     User,
+    UserId,
     Version,
     VersionId,
 )
@@ -78,6 +79,7 @@ HINT = timedelta(seconds=2)  # the time that a tag may take to be answered; less
 PAGE = 100  # ListSecrets: the most at a time
 LISTINGS = 3  # how often a listing that others change meanwhile is begun
 OURS = "cloudsso-rotator"  # the tag ManagedBy
+_NOTE = "Attempt"  # how the tags of history.Claim.note begin
 
 
 class _WireStages(msgspec.Struct, rename="pascal"):
@@ -129,6 +131,7 @@ class _SecretAnswer(msgspec.Struct, rename="pascal"):
 class _WireSecret(_SecretAnswer, rename="pascal", kw_only=True):
     secret_name: str
     planned_delete_time: str = ""
+    update_time: str = ""  # a hint: one that is no time does not end a scan
 
 
 class _WireSecrets(msgspec.Struct, rename="pascal"):
@@ -318,8 +321,14 @@ def _managed(secrets: Iterable[_WireSecret], directory_id: DirectoryId) -> Itera
     for secret in secrets:
         tags = _tagged(secret)
         if tags.get("ManagedBy") == OURS and tags.get("DirectoryId") == directory_id:
-            rotated_at = rfc3339(tags.get("RotatedAt"))
-            yield Managed(SecretName(secret.secret_name), rotated_at, in_deletion=bool(secret.planned_delete_time))
+            yield Managed(
+                SecretName(secret.secret_name),
+                rfc3339(tags.get("RotatedAt")),
+                in_deletion=bool(secret.planned_delete_time),
+                user_id=UserId(tags["UserId"]) if tags.get("UserId") else None,
+                updated=rfc3339(secret.update_time),
+                notes=tuple(tags[key] for key in sorted(tags) if key.startswith(_NOTE)),
+            )
 
 
 def _tagged(answer: _SecretAnswer) -> dict[str, str]:

@@ -204,7 +204,14 @@ class FakeStore:
         tags = self.tagged[secret]
         if (tags.get("ManagedBy"), tags.get("DirectoryId")) != ("cloudsso-rotator", directory_id):
             return None
-        return Managed(secret, rfc3339(tags.get("RotatedAt")), in_deletion=secret in self.leaving)
+        return Managed(
+            secret,
+            rfc3339(tags.get("RotatedAt")),
+            in_deletion=secret in self.leaving,
+            user_id=UserId(tags["UserId"]) if "UserId" in tags else None,
+            updated=max((version.created for version in self.secrets[secret]), default=None),
+            notes=tuple(tags[key] for key in sorted(tags) if key.startswith("Attempt")),
+        )
 
     def _put(self, secret: SecretName, version: VersionId, value: SecretValue, stage: str | None) -> None:
         stored = self._stored(secret)
