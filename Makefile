@@ -6,6 +6,18 @@ BIN := .venv/bin
 # Two test processes by default; the loopback cloud's tests mostly wait for sockets.
 JOBS ?= 2
 
+# One .venv at a time: say so, rather than check with another Python than was asked for.
+ifneq ($(filter command environment,$(origin PYTHON)),)
+ifeq ($(filter package clean,$(MAKECMDGOALS)),)
+ifneq ($(wildcard .venv/ready),)
+VERSION := -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+ifneq ($(shell $(PYTHON) $(VERSION)),$(shell $(BIN)/python $(VERSION)))
+$(error PYTHON=$(PYTHON) is not the Python that .venv was made with, which was left as it is. First: make clean)
+endif
+endif
+endif
+endif
+
 .PHONY: demo package test lint types layers unit bench evidence replay mutation soak conformance fuzz cloud stack lock clean
 
 demo: .venv/ready
@@ -82,17 +94,19 @@ cloud: .venv/ready
 stack: .venv/ready
 	$(BIN)/python -m tests.stack.template
 
+# tests/environment.py says what goes wrong, but for a Python that cannot run it.
+define SET_UP
+@$(PYTHON) -c '' || { echo "PYTHON=$(PYTHON) does not run; nothing was changed. It needs Python 3.10 or later: make PYTHON=python3.12, or install it (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "PYTHON=$(PYTHON) is Python %d.%d; nothing was changed. It needs 3.10 or later: make PYTHON=python3.12" % sys.version_info[:2])'
+@$(PYTHON) -m tests.environment $@ $^
+endef
+
 .venv/ready: requirements.txt tests/requirements.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "cloudsso-rotator needs Python 3.10 or later: make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r requirements.txt -r tests/requirements.txt
-	@touch $@
+	$(SET_UP)
 
 # The official client of secret readers needs an old pyOpenSSL, so it lives apart (tests/reader/requirements.in).
 .venv-reader/ready: tests/reader/requirements.txt
-	$(PYTHON) -m venv .venv-reader
-	.venv-reader/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r tests/reader/requirements.txt
-	@touch $@
+	$(SET_UP)
 
 lock: .venv/ready
 	for file in requirements tests/requirements tests/reader/requirements tests/bench/requirements; do \
