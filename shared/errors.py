@@ -85,6 +85,11 @@ class RotatorError(Exception):
         """Return the same error with another word on what is unchanged, which who caught it knows better."""
         return type(self)(self.happened, unchanged=unchanged, cure=self.cure, retry_after=self.retry_after)
 
+    def asked(self, request: str) -> RotatorError:
+        """Return the same error with a sentence at its end that says what was asked for."""
+        cure = f"{self.cure} {request}" if self.cure else request
+        return type(self)(self.happened, unchanged=self.unchanged, cure=cure, retry_after=self.retry_after)
+
 
 class SettingsError(RotatorError):
     """The environment does not make sense."""

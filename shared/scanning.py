@@ -139,9 +139,13 @@ def start(
 ) -> App:
     """Return a ready App, or raise a SettingsError with every problem of the environment."""
     silence_sdk(environ)
-    settings = ScanSettings.load(environ, getattr(context, "region", None))
-    audit.configure(settings.log_level)
-    return App(settings, environ, clock or SystemClock(), dispatcher)
+
+    def app() -> App:
+        settings = ScanSettings.load(environ, getattr(context, "region", None))
+        audit.configure(settings.log_level)
+        return App(settings, environ, clock or SystemClock(), dispatcher)
+
+    return audit.started(getattr(context, "request_id", ""), app)
 
 
 def _account(context: Context) -> str:

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared import audit, fanout, scan_audit
-from shared.batch import Done, Failed, Result
+from shared.batch import Course, Done, Failed, Result
 from shared.errors import (
     DispatchUnavailable,
     MalformedEvent,
+    NotPublished,
     ResetOutcomeUnknown,
     RotationInProgress,
     RotatorError,
+    SettingsError,
     UserNotFound,
 )
 from shared.model import (
@@ -52,9 +54,11 @@ ORIGIN = Origin(trigger="queue", event_id="m-1", source="acs:mns", rule="leak")
 REQUEST = ResetRequest(UserRef(name=UserName("Alice")), NOON, Reason.ALERT, origins=(ORIGIN, ORIGIN))
 
 ASKED = {"Invocation", "User", "Reason", "Since", "Trigger", "EventId", "EventSource", "Rule", "Merged"}
+TIMED = {"TookMs", "WaitedMs"}
+TOLD = {"Reason", "Since", "EventId", "EventSource"}  # of what was asked, in the answer
 ANSWERED = {"Outcome", "UserName", "UserId", "DirectoryId"}
 STORED = {"SecretName", "VersionId"}
-ROTATION = {"Attempt", "MismatchMs", "Indexed", "CloudSsoRequestId", "KmsRequestId"}
+ROTATION = {"Attempt", "MismatchMs", "Indexed", "CloudSsoRequestId", "KmsRequestId", "MustChange"}
 FAILURE = {"Outcome", "Error", "Retryable", "Message"}
 
 ROTATED = Rotated(
@@ -116,20 +120,21 @@ def test_an_outcomes_line_has_exactly_the_allowed_fields(output: pytest.CaptureF
     outcome, fields = OUTCOMES[name]
     audit.result("inv-1", Done(REQUEST, outcome))
     facts = only_line(output)
-    assert facts.keys() == ASKED | fields
+    assert facts.keys() == ASKED | fields | TIMED
     assert (facts["Invocation"], facts["Outcome"], facts["Merged"]) == ("inv-1", name, 2)
 
 
 @OUTCOME
 def test_an_outcomes_answer_has_exactly_the_allowed_fields(name: str) -> None:
     outcome, fields = OUTCOMES[name]
-    facts = audit.outcome(outcome)
-    assert facts.keys() == fields
+    facts = audit.answer(Done(REQUEST, outcome))
+    assert facts.keys() == fields | TOLD
     assert json.loads(json.dumps(facts)) == facts
 
 
 def test_a_rotations_line_says_everything_an_auditor_asks(output: pytest.CaptureFixture[str]) -> None:
-    audit.result("inv-1", Done(REQUEST, ROTATED))
+    course = Course(timedelta(seconds=1.2344), timedelta(seconds=0.25), ALICE, SECRET, R3, RequestId("sso-1"))
+    audit.result("inv-1", Done(REQUEST, ROTATED, course))
     assert only_line(output) == {
         "Invocation": "inv-1",
         "User": "Alice",
@@ -151,23 +156,46 @@ def test_a_rotations_line_says_everything_an_auditor_asks(output: pytest.Capture
         "Indexed": True,
         "CloudSsoRequestId": "sso-1",
         "KmsRequestId": "kms-1",
+        "MustChange": False,
+        "TookMs": 1234,
+        "WaitedMs": 250,
     }
 
 
 def test_a_time_is_written_with_its_fraction_and_a_z() -> None:
     moment: datetime = NOON + timedelta(microseconds=40)
-    assert audit.outcome(AlreadyRotated(ALICE, SECRET, R3, moment))["RotatedAt"] == "2026-03-01T12:00:00.000040Z"
+    done = Done(REQUEST, AlreadyRotated(ALICE, SECRET, R3, moment))
+    assert audit.answer(done)["RotatedAt"] == "2026-03-01T12:00:00.000040Z"
 
 
 def test_what_an_origin_does_not_know_is_left_out(output: pytest.CaptureFixture[str]) -> None:
     audit.result("inv-1", Done(replace(REQUEST, origins=(Origin(trigger="direct"),)), ROTATED))
-    assert only_line(output).keys() == ASKED - {"EventId", "EventSource", "Rule"} | OUTCOMES["rotated"][1]
+    assert only_line(output).keys() == ASKED - {"EventId", "EventSource", "Rule"} | OUTCOMES["rotated"][1] | TIMED
+
+
+def test_the_answer_tells_enough_to_tell_the_user() -> None:
+    answer = audit.answer(Done(replace(REQUEST, must_change=True), ROTATED))
+    assert {name: answer[name] for name in ("UserName", "SecretName", "MustChange", *sorted(TOLD))} == {
+        "UserName": "alice",
+        "SecretName": "cloudsso/alice",
+        "MustChange": True,
+        "Reason": "alert",
+        "Since": "2026-03-01T12:00:00Z",
+        "EventId": "m-1",
+        "EventSource": "acs:mns",
+    }
+
+
+def test_an_answer_leaves_out_what_is_not_known_of_the_event() -> None:
+    direct = Done(replace(REQUEST, origins=(Origin(trigger="direct"),)), ROTATED)
+    for done in (direct, Done(replace(REQUEST, origins=()), ROTATED)):
+        assert audit.answer(done).keys() == OUTCOMES["rotated"][1] | {"Reason", "Since"}
 
 
 def test_a_request_from_nowhere_has_a_line_all_the_same(output: pytest.CaptureFixture[str]) -> None:
     audit.result("inv-1", Done(replace(REQUEST, origins=()), ROTATED))
     facts = only_line(output)
-    assert facts.keys() == ASKED - {"Trigger", "EventId", "EventSource", "Rule"} | OUTCOMES["rotated"][1]
+    assert facts.keys() == ASKED - {"Trigger", "EventId", "EventSource", "Rule"} | OUTCOMES["rotated"][1] | TIMED
     assert facts["Merged"] == 0
 
 
@@ -177,7 +205,7 @@ def test_a_failures_line_has_exactly_the_allowed_fields(
 ) -> None:
     audit.result("inv-1", Failed(REQUEST, error))
     facts = only_line(output)
-    assert facts.keys() == ASKED | FAILURE
+    assert facts.keys() == ASKED | FAILURE | TIMED
     assert {name: facts[name] for name in FAILURE} == {
         "Outcome": "failed",
         "Error": error.reason,
@@ -191,8 +219,19 @@ def test_a_failure_that_knows_when_to_come_back_says_so_in_whole_seconds_never_t
 ) -> None:
     audit.result("inv-1", Failed(REQUEST, RotationInProgress("Busy.", retry_after=timedelta(seconds=41.2))))
     facts = only_line(output)
-    assert facts.keys() == ASKED | FAILURE | {"RetryAfterSeconds"}
+    assert facts.keys() == ASKED | FAILURE | TIMED | {"RetryAfterSeconds"}
     assert facts["RetryAfterSeconds"] == 42
+
+
+def test_a_failures_line_says_as_much_of_the_rotation_as_was_known_when_it_failed(
+    output: pytest.CaptureFixture[str],
+) -> None:
+    course = Course(timedelta(seconds=50), timedelta(seconds=3), ALICE, SECRET, R3, RequestId("sso-1"))
+    audit.result("inv-1", Failed(REQUEST, NotPublished("Not published."), course))
+    facts = only_line(output)
+    assert facts.keys() == ASKED | FAILURE | TIMED | STORED | {"UserName", "UserId", "DirectoryId", "CloudSsoRequestId"}
+    assert (facts["SecretName"], facts["VersionId"], facts["CloudSsoRequestId"]) == ("cloudsso/alice", "r3", "sso-1")
+    assert (facts["TookMs"], facts["WaitedMs"]) == (50_000, 3000)
 
 
 def test_a_problems_line_has_exactly_the_allowed_fields(output: pytest.CaptureFixture[str]) -> None:
@@ -321,10 +360,46 @@ def test_a_text_without_end_is_cut(output: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("sealed", [Password("Marker-1234!"), SecretValue("Marker-1234!")], ids=["password", "value"])
 def test_what_is_sealed_has_no_way_into_a_line(output: pytest.CaptureFixture[str], sealed: Password) -> None:
     audit.result("inv-1", Failed(REQUEST, UserNotFound(f"{sealed} {sealed!r}")))
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"SecretName of type .* is not for audit lines"):
         audit.result("inv-1", Done(REQUEST, replace(ROTATED, secret=sealed)))
     out, err = output.readouterr()
     assert "Marker" not in out + err
+
+
+@pytest.mark.parametrize("facts", [{"Password": "x"}, {"outcome": "rotated"}, {"Attempt": "1"}, {"Merged": True}])
+def test_what_the_table_does_not_list_cannot_be_written(
+    output: pytest.CaptureFixture[str], facts: dict[str, object]
+) -> None:
+    with pytest.raises(TypeError, match="is not for audit lines"):
+        audit.write(logging.ERROR, "inv-1", facts)
+    assert output.readouterr().out == ""
+
+
+def test_what_is_not_known_is_left_out(output: pytest.CaptureFixture[str]) -> None:
+    scan_audit.dispatch("inv-1", DIRECTORY, fanout.Result(replace(DUE, rotated_at=None), Fate.DISPATCHED))
+    assert "RotatedAt" not in only_line(output)
+
+
+# ------------------------------------------------------------------------------------------------------ initializers
+
+
+def refuse() -> str:
+    audit.configure("ERROR")
+    raise SettingsError("CLOUDSSO_DIRECTORY_ID is not set.")
+
+
+def test_an_initializer_that_fails_of_the_settings_says_so(output: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SettingsError) as raised:
+        audit.started("inv-1", refuse)
+    facts = only_line(output)
+    assert facts.keys() == {"Invocation"} | FAILURE
+    assert (facts["Invocation"], facts["Error"]) == ("inv-1", "settings")
+    assert facts["Message"] == str(raised.value)
+
+
+def test_an_initializer_that_succeeds_says_nothing(output: pytest.CaptureFixture[str]) -> None:
+    assert audit.started("inv-1", lambda: "ready") == "ready"
+    assert output.readouterr().out == ""
 
 
 # ---------------------------------------------------------------------------------------------------------- levels

@@ -123,7 +123,7 @@ def test_an_unknown_user_is_an_error_that_reaches_the_dead_letters(deployed: Dep
 
 def test_one_bad_user_does_not_keep_the_others_from_being_rotated(deployed: Deployment) -> None:
     deployed.add_user("bob", OLD)
-    with pytest.raises(RotationsFailed, match="mallory: user-not-found"):
+    with pytest.raises(RotationsFailed, match="user 'mallory', reason manual: user-not-found"):
         deployed.invoke([{"UserName": "alice"}, {"UserName": "mallory"}, {"UserName": "bob"}, {"UserNam": "x"}])
     assert deployed.current_signs_in("alice") == "ok"
     assert deployed.current_signs_in("bob") == "ok"
