@@ -137,7 +137,8 @@ def _add_deployed(table: Table, cloud: LocalCloud, manifest: Manifest) -> None:
     for function in manifest.functions:
         table.add_row("Function", function.name)
         for trigger in function.triggers:
-            table.add_row(f"Trigger ({trigger.trigger.trigger_type})", trigger.name)
+            url = cloud.http.urls().get((function.name, trigger.name), "")
+            table.add_row(f"Trigger ({trigger.trigger.trigger_type})", f"{trigger.name}  {url}".rstrip())
     for queue in cloud.smq.queues():
         table.add_row("Queue", queue.name)
     for topic in cloud.smq.topics():

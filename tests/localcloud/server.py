@@ -24,6 +24,8 @@ from tests.localcloud.fc.api2 import Api2
 from tests.localcloud.fc.api3 import Api3
 from tests.localcloud.fc.deploy import Deployer, Policies
 from tests.localcloud.fc.entrance import Entrance
+from tests.localcloud.fc.http_signature import HttpVerifier
+from tests.localcloud.fc.http_triggers import HttpTriggers
 from tests.localcloud.fc.manifest import Manifest
 from tests.localcloud.fc.operation import Api, Place
 from tests.localcloud.fc.platform import Functions
@@ -65,8 +67,9 @@ class LocalCloud:
 
     `with LocalCloud() as cloud:` serves until the block ends. `cloud.endpoint` is what an SDK's Config(endpoint=...)
     takes, with protocol="HTTP"; `cloud.tls_endpoint` (with tls=True) is for clients that insist on HTTPS.
-    `cloud.deploy` runs what an s.yaml declares; `cloud.fc` has the functions, and `cloud.smq`, `cloud.eventbridge` and
-    `cloud.timers` what feeds them. With skip_waiting=True nobody waits in real time for retries, leases and time-outs.
+    `cloud.deploy` runs what an s.yaml declares; `cloud.fc` has the functions and the URLs of their HTTP triggers, and
+    `cloud.smq`, `cloud.eventbridge` and `cloud.timers` what feeds them. With skip_waiting=True nobody waits in real
+    time for retries, leases and time-outs.
     `middleware` is ASGI middleware, for a test that looks at what clients send.
     """
 
@@ -111,7 +114,11 @@ class LocalCloud:
         self.eventbridge = EventBridge(around)
         self.timers = Timers(around, self.clock)
         self.fc.fire = self.timers.fire
-        self.deployer = Deployer(self.fc, around, self.eventbridge, self.timers)
+        self.http = HttpTriggers(
+            self.fc, self.timeline, HttpVerifier(self.ram, time.time, self._cloud_time), self._trigger_entrance
+        )
+        self.fc.url = self.http.url
+        self.deployer = Deployer(self.fc, around, self.eventbridge, self.timers, self.http)
         self.admin = self.role("admin", ADMIN_POLICY)
 
     def __enter__(self) -> LocalCloud:
@@ -167,7 +174,8 @@ class LocalCloud:
     def stop(self) -> None:
         """End what runs, drop every connection, give the ports back, close the store."""
         with contextlib.ExitStack() as undo:  # each is tried, whatever becomes of those before it
-            for stop in (self._store.close, self._listener.stop, self.timeline.stop, self.fc.stop, self.timers.stop):
+            stops = (self._store.close, self._listener.stop, self.http.stop, self.timeline.stop, self.fc.stop)
+            for stop in (*stops, self.timers.stop):
                 undo.callback(stop)
 
     def role(self, name: str, *documents: Mapping[str, Any], expires_in: float | None = TOKEN_SECONDS) -> Credentials:
@@ -217,6 +225,9 @@ class LocalCloud:
 
     def _entrance(self, api: Api) -> Counted:
         return Counted(Entrance(api, self.fc, self._gateway, lambda: self.switches), self.timeline.busy)
+
+    def _trigger_entrance(self, api: Api, host: Callable[[], str]) -> Entrance:
+        return Entrance(api, self.fc, self._gateway, lambda: self.switches, host)
 
     def _cloud_time(self) -> float:
         return self.clock.now().timestamp()

@@ -51,6 +51,12 @@ def topic(arn: str | None = f"acs:mns:cn-shanghai:{ACCOUNT}:/topics/news") -> di
     return {"triggerName": "n", "triggerType": "mns_topic", "sourceArn": arn, "triggerConfig": config}
 
 
+def http(**config: object) -> dict[str, Any]:
+    """Return an HTTP trigger."""
+    known = {"authType": "function", "methods": ["GET"], **config}
+    return {"triggerName": "h", "triggerType": "http", "triggerConfig": known}
+
+
 def props(**more: object) -> dict[str, Any]:
     """Return the props of a function; None takes a key away."""
     known = {"region": "cn-shanghai", "functionName": "f", "runtime": "python3.10", "code": "./", "handler": "a.b"}
@@ -245,6 +251,7 @@ def test_an_expression_that_is_not_understood_is_refused_with_its_place(tmp_path
             "no such key",
         ),
         ({"triggers": [timer(), timer()]}, "", "triggers: t stands twice"),
+        ({"triggers": [http(), http() | {"triggerName": "i"}]}, "", "has at most one of type http"),
     ],
 )
 def test_a_prop_that_is_not_understood_is_named_with_its_place(
@@ -268,8 +275,18 @@ def test_a_prop_that_is_not_understood_is_named_with_its_place(
         (timer(cronExpression="CRON_TZ=Mars/X 0 0 4 * * *"), "triggerConfig.cronExpression", "no time zone Mars/X"),
         (timer(cronExpression="0 0 4 30 2 *"), "triggerConfig.cronExpression", "it is never due"),
         (timer(cronExpression="@every 30s"), "triggerConfig.cronExpression", "shorter than a minute"),
-        (timer() | {"triggerType": "http"}, "triggerType", "http is known to fc3, and not carried out here"),
-        (timer() | {"triggerType": "cron"}, "triggerType", "cron is none of timer, mns_topic, eventbridge"),
+        (timer() | {"triggerType": "oss"}, "triggerType", "oss is known to fc3, and not carried out here"),
+        (timer() | {"triggerType": "cron"}, "triggerType", "cron is none of timer, mns_topic, eventbridge, http"),
+        (http(authType="anonymous"), "triggerConfig.authType", "anonymous is known to fc3, and not carried out here"),
+        (http(authType="jwt", authConfig={}), "triggerConfig.authType", "jwt is known to fc3, and not carried out"),
+        (http(authType="none"), "triggerConfig.authType", "none"),
+        (http(methods=[]), "triggerConfig.methods", "length >= 1"),
+        (http(methods=["get"]), "triggerConfig.methods[0]", "get"),
+        (http(methods=["GET", "GET"]), "triggerConfig", "methods: GET stands twice"),
+        (http(authConfig={}), "triggerConfig", "authConfig: is not for authType function"),
+        (http(disableUrlInternet=True), "triggerConfig.disableUrlInternet", "is disableURLInternet meant?"),
+        (http(disableURLInternet="no"), "triggerConfig.disableURLInternet", "Expected `bool`, got `str`"),
+        (http() | {"sourceArn": "x"}, "sourceArn", "is not for a trigger of type http"),
         (timer() | {"sourceArn": "x"}, "sourceArn", "is not for a trigger of type timer"),
         (timer() | {"qualifier": "v1"}, "qualifier", "v1"),
         (timer() | {"invocationRole": "acs:ram::42:role/r"}, "invocationRole", "is no role of account"),

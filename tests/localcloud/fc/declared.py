@@ -16,6 +16,7 @@ from tests.localcloud.fc.props import (
     NOT_CARRIED_OUT,
     OTHER_TRIGGERS,
     EventBridgeConfig,
+    HttpConfig,
     Props,
     TimerConfig,
     TopicConfig,
@@ -24,7 +25,7 @@ from tests.localcloud.fc.props import (
 from tests.localcloud.fc.variables import ManifestRefusedError
 from tests.localcloud.smq.arns import Address
 
-Config = TimerConfig | TopicConfig | EventBridgeConfig
+Config = TimerConfig | TopicConfig | EventBridgeConfig | HttpConfig
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,9 @@ class Declaring:
             self._check_schedule(config, f"{place}.triggerConfig.cronExpression")
         if isinstance(config, EventBridgeConfig):
             self._check_eventbridge(config, props, f"{place}.triggerConfig")
+        if isinstance(config, HttpConfig) and config.auth_type != "function":
+            reason = f"{config.auth_type} is known to fc3, and not carried out here"
+            raise ManifestRefusedError(f"{place}.triggerConfig.authType", reason)
         self._check_role(trigger.invocation_role, f"{place}.invocationRole")
         return DeclaredTrigger(trigger, config)
 

@@ -11,9 +11,10 @@ from tests.localcloud.eventbridge.service import EventBridge
 from tests.localcloud.fc.backend import AsyncConfig
 from tests.localcloud.fc.declared import DeclaredFunction, DeclaredTrigger
 from tests.localcloud.fc.functions import FunctionSpec
+from tests.localcloud.fc.http_triggers import HttpTriggers
 from tests.localcloud.fc.manifest import Manifest
 from tests.localcloud.fc.platform import Functions
-from tests.localcloud.fc.props import AsyncInvoke, EventBridgeConfig, Log, TimerConfig, TopicConfig
+from tests.localcloud.fc.props import AsyncInvoke, EventBridgeConfig, HttpConfig, Log, TimerConfig, TopicConfig
 from tests.localcloud.fc.timers import Timers
 from tests.localcloud.fc.topics import TopicTriggers
 from tests.localcloud.fc.variables import ManifestRefusedError
@@ -25,13 +26,19 @@ class Deployer:
     """What deploys into one cloud, and knows what it deployed before."""
 
     def __init__(
-        self, functions: Functions, connections: Connections, eventbridge: EventBridge, timers: Timers
+        self,
+        functions: Functions,
+        connections: Connections,
+        eventbridge: EventBridge,
+        timers: Timers,
+        http: HttpTriggers,
     ) -> None:
         self.topics = TopicTriggers(connections)
         self._functions = functions
         self._connections = connections
         self._eventbridge = eventbridge
         self._timers = timers
+        self._http = http
         self._undo: dict[str, list[Callable[[], object]]] = {}  # the triggers of a function, by its name
 
     def deploy(self, manifest: Manifest, policies: Policies) -> None:
@@ -72,6 +79,9 @@ class Deployer:
         if isinstance(config, TimerConfig):
             self._timers.deploy(target, name, config)
             return partial(self._timers.remove, target, name)
+        if isinstance(config, HttpConfig):
+            self._http.deploy(target, name, config)
+            return partial(self._http.remove, target, name)
         return self._subscription(function, declared, config)
 
     def _subscription(

@@ -35,13 +35,21 @@ if TYPE_CHECKING:
 
 
 class Entrance:
-    """The ASGI application of one version of the API."""
+    """The ASGI application of one version of the API; `host` is where it is served, if not at the gateway's."""
 
-    def __init__(self, api: Api, service: FunctionCompute, gateway: Gateway, switches: Callable[[], Switches]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        service: FunctionCompute,
+        gateway: Gateway,
+        switches: Callable[[], Switches],
+        host: Callable[[], str] | None = None,
+    ) -> None:
         self.api = api
         self.service = service
         self.gateway = gateway
         self.switches = switches
+        self.host = host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -65,6 +73,12 @@ class Entrance:
             return
         await exchange.answer(answer)
 
+    def _check_host(self, host: str) -> None:
+        if self.host is None:
+            self.gateway.check_host(host)
+        elif host != self.host():
+            raise ApiError(404, "DomainNameNotFound", f"domain name '{host}' does not exist")  # FC error code pages
+
     def _recognised(self, exchange: Exchange) -> tuple[Route | None, dict[str, str]]:
         for route in self.api.routes:
             names = route.names(exchange.request)
@@ -82,7 +96,7 @@ class Entrance:
         self, exchange: Exchange, record: CallRecord, route: Route | None, names: Mapping[str, str]
     ) -> _FunctionCall:
         request = exchange.request
-        self.gateway.check_host(request.headers.get("host", ""))
+        self._check_host(request.headers.get("host", ""))
         key = self.api.verify(request)
         self.gateway.calls.update(record, role=key.role.name)
         if route is None:

@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.localcloud.api import ApiError, Clock
@@ -93,6 +93,10 @@ class Functions(FunctionCompute):
         if shift is not None:
             shift.close()
             os.close(self._shift_file)
+
+    def now(self) -> datetime:
+        """Return the cloud's time."""
+        return self._clock.now()
 
     def send_messages_to(self, messages: Messages | None) -> None:
         """Let destinations that are queues and topics be these."""

@@ -167,6 +167,9 @@ class Props(Strict):
         if twice:
             msg = f"triggers: {', '.join(twice)} stands twice"
             raise ValueError(msg)
+        if [trigger.trigger_type for trigger in self.triggers].count("http") > 1:  # "HTTP triggers overview" page
+            msg = "triggers: a version of a function has at most one of type http"
+            raise ValueError(msg)
 
 
 class TimerConfig(Strict):
@@ -288,10 +291,33 @@ class EventBridgeConfig(Strict):
             raise ValueError("; ".join(wrong))
 
 
-CONFIGS: dict[str, type[TimerConfig | TopicConfig | EventBridgeConfig]] = {
+Method = Literal["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"]  # "HTTP triggers overview" page
+
+
+class HttpConfig(Strict):
+    """triggerConfig of an http trigger; of the ways to authenticate, the signature ("function") is carried out."""
+
+    auth_type: Literal["anonymous", "function", "jwt"]
+    methods: Annotated[list[Method], Meta(min_length=1)]
+    disable_url_internet: bool = msgspec.field(name="disableURLInternet", default=False)
+    auth_config: dict[str, Any] | str | None = None  # the schema has an object, the SDK a text
+
+    def __post_init__(self) -> None:
+        """Hold what spans several keys."""
+        twice = sorted({method for method in self.methods if self.methods.count(method) > 1})
+        if twice:
+            msg = f"methods: {', '.join(twice)} stands twice"
+            raise ValueError(msg)
+        if self.auth_type == "function" and self.auth_config is not None:
+            msg = "authConfig: is not for authType function"
+            raise ValueError(msg)
+
+
+CONFIGS: dict[str, type[TimerConfig | TopicConfig | EventBridgeConfig | HttpConfig]] = {
     "timer": TimerConfig,
     "mns_topic": TopicConfig,
     "eventbridge": EventBridgeConfig,
+    "http": HttpConfig,
 }
 # Known to the component, and not here.
-OTHER_TRIGGERS = frozenset({"cdn_events", "http", "log", "oss", "tablestore"})
+OTHER_TRIGGERS = frozenset({"cdn_events", "log", "oss", "tablestore"})

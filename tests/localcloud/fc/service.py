@@ -10,6 +10,10 @@ from tests.localcloud.fc.backend import Backend
 from tests.localcloud.fc.operation import Place
 
 
+def _no_urls(function: str, trigger: str) -> str:
+    raise ApiError(404, "TriggerNotFound", f"trigger '{trigger}' of function '{function}' does not exist.")
+
+
 def _no_timers(function: str, trigger: str) -> str:
     raise ApiError(404, "TriggerNotFound", f"trigger '{trigger}' of function '{function}' does not exist.")
 
@@ -21,3 +25,4 @@ class FunctionCompute:
     place: Place
     backend: Backend
     fire: Callable[[str, str], str] = field(default=_no_timers)  # a function's timer, now; returns the request id
+    url: Callable[[str, str], str] = field(default=_no_urls)  # where a function's HTTP trigger answers

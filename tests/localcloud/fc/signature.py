@@ -37,23 +37,13 @@ class Fc2Verifier:
         if parts is None:
             raise ApiError(403, "AccessDenied", "the Authorization header is not FC <accessKeyID>:<signature>")
         access_key_id, signature = parts.groups()
-        key = self._key(access_key_id, request.headers.get("x-fc-security-token", ""))
+        key = known_key(self._keys, self._now(), access_key_id, request.headers.get("x-fc-security-token", ""))
         self._check_date(request.headers.get("date", ""))
         _check_body(request)
         expected = signature_of(key.credentials.access_key_secret, string_to_sign(request))
         if not hmac.compare_digest(expected.encode(), signature.encode()):
             message = "The request signature we calculated does not match the signature you provided."
             raise ApiError(403, "SignatureNotMatch", message)
-        return key
-
-    def _key(self, access_key_id: str, token: str) -> Key:
-        key = self._keys.find(access_key_id)
-        if key is None:
-            raise ApiError(403, "InvalidAccessKeyID", f"invalid access key ID '{access_key_id}'")
-        if not hmac.compare_digest((key.credentials.security_token or "").encode(), token.encode()):
-            raise ApiError(403, "InvalidSecurityToken", "the security token is not that of the access key")  # a guess
-        if key.expired(self._now()):
-            raise ApiError(403, "SecurityTokenExpired", "the security token is expired")  # a guess
         return key
 
     def _check_date(self, date: str) -> None:
@@ -65,6 +55,18 @@ class Fc2Verifier:
             raise ApiError(400, "InvalidArgument", "the Date header is not an RFC 1123 date") from None
         if not self._freshness.is_near(seconds):
             raise ApiError(403, "AccessDenied", "the Date header is off by more than 15 minutes")
+
+
+def known_key(keys: Keys, now: float, access_key_id: str, token: str) -> Key:
+    """Return the key of this id, if the token is its own and it is not past its time."""
+    key = keys.find(access_key_id)
+    if key is None:
+        raise ApiError(403, "InvalidAccessKeyID", f"invalid access key ID '{access_key_id}'")
+    if not hmac.compare_digest((key.credentials.security_token or "").encode(), token.encode()):
+        raise ApiError(403, "InvalidSecurityToken", "the security token is not that of the access key")  # a guess
+    if key.expired(now):
+        raise ApiError(403, "SecurityTokenExpired", "the security token is expired")  # a guess
+    return key
 
 
 def string_to_sign(request: HttpRequest) -> str:

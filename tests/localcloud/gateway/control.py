@@ -162,6 +162,11 @@ class Controls:
         wanted = msgspec.json.decode(body, type=_Fire)
         return {"RequestId": self._cloud.fc.fire(wanted.function_name, wanted.trigger_name)}
 
+    def triggers(self, _body: bytes) -> object:
+        """Return where the HTTP triggers answer."""
+        urls = self._cloud.http.urls()
+        return [{"FunctionName": function, "TriggerName": name, "URL": url} for (function, name), url in urls.items()]
+
     def logs(self, _body: bytes) -> object:
         """Return what the functions have logged."""
         return [asdict(record) for record in self._cloud.fc.logs()]
@@ -189,6 +194,7 @@ def control_mount(cloud: LocalCloud, token: str) -> Mount:
         ("/events", "POST", controls.put_event),
         ("/deliveries", "GET", controls.deliveries),
         ("/timers", "POST", controls.fire),
+        ("/triggers", "GET", controls.triggers),
         ("/logs", "GET", controls.logs),
     ]
     return Mount("/_localcloud", routes=[Route(path, _endpoint(do, token), methods=[verb]) for path, verb, do in table])

@@ -21,7 +21,7 @@ from tests.localcloud.gateway.wire import HttpRequest
 from tests.localcloud.ram.service import Key
 
 _ALGORITHM = "ACS3-HMAC-SHA256"
-_AUTHORIZATION = re.compile(rf"{_ALGORITHM} Credential=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{{64}})")
+AUTHORIZATION = re.compile(rf"{_ALGORITHM} Credential=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{{64}})")
 _BLANKS = " \t"  # of HTTP; anything else that Unicode calls a blank is part of the value
 _KMS_VERSION = "2016-01-20"
 
@@ -55,7 +55,7 @@ class Verifier:
         raise _incomplete("there is neither an Authorization header nor a Signature parameter")
 
     def _verify_acs3(self, request: HttpRequest) -> Key:
-        parts = _AUTHORIZATION.fullmatch(request.headers["authorization"])
+        parts = AUTHORIZATION.fullmatch(request.headers["authorization"])
         if parts is None:
             raise _incomplete(f"the Authorization header is not {_ALGORITHM} Credential=,SignedHeaders=,Signature=")
         access_key_id, names, signature = parts.groups()
@@ -104,8 +104,11 @@ class Verifier:
         raise ApiError(400, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed.")
 
 
-def acs3_string_to_sign(request: HttpRequest, signed: Iterable[str]) -> str:
-    """Build the canonical request and hash it ("Common parameters" page, V3 signature)."""
+def acs3_string_to_sign(request: HttpRequest, signed: Iterable[str], hashed_body: str | None = None) -> str:
+    """Build the canonical request and hash it ("Common parameters" page, V3 signature).
+
+    `hashed_body` stands in for the hash of the body, where something else is signed in its place.
+    """
     names = sorted(name.lower() for name in signed)
     canonical = "\n".join(
         (
@@ -114,7 +117,7 @@ def acs3_string_to_sign(request: HttpRequest, signed: Iterable[str]) -> str:
             "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(request.query)),
             "".join(f"{name}:{request.headers.get(name, '').strip(_BLANKS)}\n" for name in names),
             ";".join(names),
-            hashlib.sha256(request.body).hexdigest(),
+            hashlib.sha256(request.body).hexdigest() if hashed_body is None else hashed_body,
         )
     )
     return f"{_ALGORITHM}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
