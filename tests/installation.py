@@ -16,6 +16,7 @@ from typing import Any
 from tests.estate import Estate
 from tests.localcloud.fc.backend import Result, Target
 from tests.localcloud.fc.code import PACKAGES, unpacked
+from tests.localcloud.fc.manifest import Manifest
 from tests.localcloud.server import ACCOUNT_ID, DIRECTORY_REGION, FC_REGION, KMS_REGION, LocalCloud
 from tests.package import for_this_interpreter
 from tests.stack.evaluation import create
@@ -60,8 +61,16 @@ class Installation(Estate):
             **exports,
         }
         self.roles = stack.roles
+        self.manifest = self._deploy(manifest)
+
+    def redeploy(self, **exports: str) -> None:
+        """Deploy everything anew, with these exports and those from before."""
+        self.exports = {**self.exports, **exports}
+        self.manifest = self._deploy(self.manifest.path)
+
+    def _deploy(self, manifest: Path) -> Manifest:
         code = for_this_interpreter() if manifest == MANIFEST else None
-        self.manifest = cloud.deploy(manifest, self.exports, stack.roles, code=code)
+        return self.cloud.deploy(manifest, self.exports, self.roles, code=code)
 
     def _an_hour_ago(self) -> str:
         """Return the schedule of a nightly scan that has just been: what a test meets must not depend on the hour."""

@@ -93,6 +93,10 @@ def template(manifest: Path = MANIFEST) -> Json:
                 "Description": "Where what failed for good is kept.",
                 "Value": _attribute("DeadLetters", "QueueUrl"),
             },
+            "FailedRedrives": {
+                "Description": "The dead letters that failed again.",
+                "Value": _attribute("FailedRedrives", "QueueUrl"),
+            },
             "FailedScans": {"Description": "The scans that failed.", "Value": _attribute("FailedScans", "QueueUrl")},
             "Results": {"Description": "Told of every success.", "Value": _attribute("Results", "TopicUrl")},
         },
@@ -165,7 +169,8 @@ def _messages(timeout: int) -> Json:
     kept = {"MessageRetentionPeriod": WEEK}
     return {
         "Requests": _queue("requests", VisibilityTimeout=longest, **kept),
-        "DeadLetters": _queue("dead-letters", **kept),
+        "DeadLetters": _queue("dead-letters", VisibilityTimeout=longest, **kept),
+        "FailedRedrives": _queue("failed-redrives", VisibilityTimeout=longest, **kept),
         "FailedScans": _queue("failed-scans", **kept),
         "Results": {
             "Type": "ALIYUN::MNS::Topic",

@@ -19,6 +19,7 @@ from shared.bootstrap import RESERVE
 from shared.rotation import PUBLISH_BY
 from shared.settings import ScanSettings, Settings, SharedSettings
 from tests.localcloud.fc.manifest import Manifest
+from tests.localcloud.fc.props import EventBridgeConfig
 from tests.package import target as package
 from tests.package.__main__ import PACKAGE
 from tests.package.build import CODE, PACKAGES
@@ -46,6 +47,12 @@ FIXED = {
     "ROTATION_FUNCTION": "${resources.reset_password.props.functionName}",
 }
 DEPLOYED_FOR_PYTHON = {"PYTHONPATH"}
+# Where EventBridge sends what it could not deliver.
+DEAD_LETTERS = {
+    "alerts": ":/queues/${vars.prefix}-dead-letters",
+    "requests": ":/queues/${vars.prefix}-dead-letters",
+    "redrive": ":/queues/${vars.prefix}-${env('REDRIVE_TO', 'failed-redrives')}",
+}
 GIVEN = {"CLOUDSSO_DIRECTORY_ID": "d-1", "CLOUDSSO_REGION": "cn-shanghai", "ROTATION_FUNCTION": "rotate"}
 SETTINGS: dict[str, type[SharedSettings]] = {"reset_password": Settings, "scan_expiring": ScanSettings}
 ACTIONS = {
@@ -269,9 +276,37 @@ def test_what_eventbridge_cannot_deliver_is_kept_and_holds_up_nobody(name: str, 
         return
     options = config(trigger)["runOptions"]
     assert options["errorsTolerance"] == "ALL"
-    assert options["deadLetterQueue"]["Arn"].endswith(":/queues/${vars.prefix}-dead-letters")
+    assert options["deadLetterQueue"]["Arn"].endswith(DEAD_LETTERS[trigger["triggerName"]])
     assert options["retryStrategy"]["PushRetryStrategy"] == "BACKOFF_RETRY"
     assert options["mode"] == config(trigger)["eventSinkConfig"]["deliveryOption"]["mode"]
+
+
+def test_dead_letters_are_fed_back_one_at_a_time_while_somebody_says_so_and_never_to_where_they_came_from() -> None:
+    """Each delivery that fails wraps a message once more: one that went round would be too large after some rounds."""
+    redrive = named("redrive")
+    parameters = redrive["eventSourceConfig"]["eventSourceParameters"]["sourceMNSParameters"]
+    source = parameters["QueueName"]
+    assert redrive["triggerEnable"] == "${json(env('REDRIVE', 'false'))}"  # a text would be true, whatever it says
+    assert redrive["asyncInvocationType"] is False
+    assert redrive["runOptions"]["batchWindow"] == {"CountBasedWindow": 1, "TimeBasedWindow": 0}
+    assert resolve(source, {}) == "${vars.prefix}-dead-letters"
+    ends = [resolve(redrive["runOptions"]["deadLetterQueue"]["Arn"], {}).rpartition("/")[2], resolve(source, {})]
+    assert ends == ["${vars.prefix}-failed-redrives", "${vars.prefix}-dead-letters"]
+
+
+@pytest.mark.parametrize(("said", "enabled"), [("", False), ("false", False), ("true", True)])
+def test_the_trigger_that_feeds_back_is_on_where_it_is_exported_and_off_elsewhere(said: str, *, enabled: bool) -> None:
+    """Serverless Devs 3.1.10 was given the same: `s preview` shows true or false, and no text."""
+    (function, *_) = Manifest.read(ROOT / "s.yaml", {**exports(), "REDRIVE": said}, ACCOUNT).functions
+    configs = {each.name: each.config for each in function.triggers}
+    redrive, requests = configs["redrive"], configs["requests"]
+    assert isinstance(redrive, EventBridgeConfig)
+    assert isinstance(requests, EventBridgeConfig)
+    assert (redrive.trigger_enable, requests.trigger_enable) == (enabled, True)
+
+
+def test_what_feeds_back_is_last_so_that_it_hides_no_other_trigger() -> None:
+    assert [one["triggerName"] for one in props("reset_password")["triggers"]] == ["alerts", "requests", "redrive"]
 
 
 def test_a_message_leaves_its_queue_when_it_is_done_with_and_a_batch_is_rotated_at_once() -> None:
@@ -462,7 +497,8 @@ def test_the_queues_topics_and_roles_of_the_stack_are_those_that_s_yaml_names(ma
 def test_a_message_is_kept_for_a_week_and_hidden_while_it_is_being_delivered(made: Stack) -> None:
     assert all(attributes["MessageRetentionPeriod"] == 604800 for attributes in made.queues.values())
     deliveries = 4 * props("reset_password")["timeout"] + 3 * 20
-    assert deliveries <= made.queues["cloudsso-rotator-requests"]["VisibilityTimeout"] <= 43200
+    for delivered in ("requests", "dead-letters", "failed-redrives"):
+        assert deliveries <= made.queues[f"cloudsso-rotator-{delivered}"]["VisibilityTimeout"] <= 43200
 
 
 def test_the_stack_uses_declared_parameters_only_and_every_one() -> None:
