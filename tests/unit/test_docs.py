@@ -16,12 +16,13 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from starlette.routing import Route
 
-from shared import errors, rotation, scan
+from shared import errors, rotation, scan, status_report, status_request
 from shared.expiry import Schedule
-from shared.model import SecretName
+from shared.model import SecretName, Version, VersionId
 from shared.report import Report
+from shared.status import LastOutcome, Standing, State, Survey, select
 from tests.evidence.document import TEMPLATE
-from tests.fakes import NOON
+from tests.fakes import DIRECTORY, NOON, user
 from tests.localcloud.gateway.control import control_mount
 from tests.localcloud.gateway.faults import KINDS
 from tests.localcloud.server import LocalCloud
@@ -31,7 +32,7 @@ from tests.protocol.mutants import MUTANTS
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SHARED = ROOT / "shared"
-README = ROOT / "README.md"
+REFERENCE = DOCS / "reference.md"
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -164,25 +165,25 @@ def test_the_documents_that_the_code_names_exist() -> None:
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
-def test_the_readme_lists_every_setting() -> None:
-    listed = {name for row in rows(README, "Variable", "Default", "") for name in _CODE.findall(row[0])}
+def test_the_reference_lists_every_setting() -> None:
+    listed = {name for row in rows(REFERENCE, "Variable", "Default", "") for name in _CODE.findall(row[0])}
     assert listed == settings()
 
 
-def test_the_readme_says_rightly_which_errors_a_redelivery_helps() -> None:
+def test_the_reference_says_rightly_which_errors_a_redelivery_helps() -> None:
     retryable = {kind.reason: "yes" if kind.retryable else "no" for kind in subclasses(errors.RotatorError)}
-    table = rows(README, "Error", "Redelivery helps", "Means")
+    table = rows(REFERENCE, "Error", "Redelivery helps", "Means")
     said = {reason: helps for cell, helps, _ in table for reason in _CODE.findall(cell)}
     assert said == {reason: retryable.get(reason) for reason in said}
 
 
-def test_the_readme_lists_every_fate_that_a_scan_has_for_a_user() -> None:
-    listed = [fate for row in rows(README, "A user is", "Means") for fate in _CODE.findall(row[0])]
+def test_the_reference_lists_every_fate_that_a_scan_has_for_a_user() -> None:
+    listed = [fate for row in rows(REFERENCE, "A user is", "Means") for fate in _CODE.findall(row[0])]
     assert listed == [fate.value for fate in scan.Fate]
 
 
-def test_the_readmes_report_of_a_scan_has_the_shape_of_one_and_adds_up() -> None:
-    (shown,) = re.findall(r'^```json\n(\{"AsOf".*?)^```$', text(README), re.MULTILINE | re.DOTALL)
+def test_the_references_report_of_a_scan_has_the_shape_of_one_and_adds_up() -> None:
+    (shown,) = re.findall(r'^```json\n(\{"AsOf"[^`]*?"DryRun".*?)^```$', text(REFERENCE), re.MULTILINE | re.DOTALL)
     sample: dict[str, Any] = json.loads(shown)
     schedule = Schedule.of(NOON, timedelta(days=90), lead=timedelta(days=14), spread=timedelta(days=3))
     policy = scan.Policy(
@@ -194,6 +195,31 @@ def test_the_readmes_report_of_a_scan_has_the_shape_of_one_and_adds_up() -> None
     excluded = sum(each["Count"] for each in sample["Excluded"].values())
     assert sample["Users"] == sample["NotDue"] + sample["Due"] + sample["Unmanaged"]["Count"] + excluded
     assert sample["Due"] == sum(sample[each]["Count"] for each in ("Dispatched", "AlreadyDispatched", "Deferred"))
+
+
+def test_the_references_example_of_the_state_has_the_shape_of_an_answer() -> None:
+    (shown,) = re.findall(r'^```json\n(\{"AsOf"[^`]*?"Standings".*?)^```$', text(REFERENCE), re.MULTILINE | re.DOTALL)
+    sample: dict[str, Any] = json.loads(shown)
+    version = Version(VersionId("r7"), NOON, frozenset())
+    last = LastOutcome("rotated", None, None)
+    one = Standing(user("alice"), SecretName(""), State.FRESH, versions=(version,), last=last)
+    survey = Survey(NOON, DIRECTORY, None, (), sso_enabled=False, standings=(one,), orphans=(), gaps=(), looked_at=1)
+    made = status_report.status(survey, (), select([one], per_page=1))
+    made = json.loads(json.dumps(made))
+    assert list(sample) == list(made)
+    assert list(sample["States"]) == list(made["States"]) == [state.value for state in State]
+    ((shown_user,), (made_user,)) = (sample["Standings"], made["Standings"])
+    assert list(shown_user) == list(made_user)
+    assert list(shown_user["LastOutcome"]) == list(made_user["LastOutcome"])
+    assert list(shown_user["Versions"][0]) == list(made_user["Versions"][0])
+
+
+def test_the_reference_lists_every_field_and_every_state_of_the_status() -> None:
+    assert [name for row in rows(REFERENCE, "Field", "Means") for name in _CODE.findall(row[0])] == list(
+        status_request._FIELDS
+    )
+    states = [state for row in rows(REFERENCE, "State", "Means") for state in _CODE.findall(row[0])]
+    assert states == [state.value for state in State]
 
 
 # architecture.md
