@@ -1,17 +1,36 @@
-"""What is wrong with a directory's passwords, and the exact command that mends it. Pure: findings follow from a survey."""
+"""What is wrong with a directory's passwords, and the exact commands that mend it: pure, from a survey."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from enum import Enum
 
 import msgspec
 
-from shared.model import UserName
+from shared import commands
+from shared.commands import Commands
+from shared.errors import (
+    DirectoryDenied,
+    DirectoryError,
+    DirectoryRefused,
+    SecretRefused,
+    SecretStoreDenied,
+    SettingsError,
+    quoted,
+)
+from shared.expiry import Schedule
+from shared.history import History
+from shared.model import CURRENT, UserName
+from shared.rotation import CLAIMS, FORCED_CLAIMS, LEASE
+from shared.status import EXEMPT, Gap, OpenClaim, Orphan, Standing, State, Survey
+
+MOST_NAMED = 50  # findings of one kind that name a user each; the others are counted
+LONG_ENOUGH = 90  # days that passwords may live: CloudSSO's default, to which the defaults of the settings fit
 
 
 class Problem(Enum):
-    """What can be wrong; docs/operations.md has a paragraph for each. The gravest first."""
+    """What can be wrong; docs/operations.md has a paragraph for each. What explains the most others comes first."""
 
     PERMISSION_MISSING = "permission-missing"
     WRONG_REGION = "wrong-region"
@@ -23,23 +42,227 @@ class Problem(Enum):
     VERSION_FOREIGN = "version-foreign"
     SECRET_IN_DELETION = "secret-in-deletion"  # noqa: S105 - not a password
     USER_RENAMED = "user-renamed"
-    USER_DELETED = "user-deleted"
     SECRET_MISSING = "secret-missing"  # noqa: S105 - not a password
     TAG_STALE = "tag-stale"
     POLICY_SHORT = "policy-short"
+    USER_DELETED = "user-deleted"
     UNMANAGED = "unmanaged"
+
+    @property
+    def advice(self) -> bool:
+        """Tell whether nobody is locked out by it: neither now, nor if it stays so for a while."""
+        return self in (Problem.TAG_STALE, Problem.POLICY_SHORT, Problem.USER_DELETED, Problem.UNMANAGED)
 
 
 class Finding(msgspec.Struct, frozen=True):
     """One problem: what it is, since when, what it means for people, and how to mend it."""
 
     problem: Problem
-    what: str  # one or two sentences: what is so, and what it means
-    mend: tuple[str, ...]  # command lines, in order, as they are to be typed; or one sentence where no command helps
-    user: UserName | None = None  # None: it is about the whole directory
+    what: str  # what is so, and what it means
+    mend: tuple[str, ...]  # command lines, in order, as they are to be typed
+    user: UserName | None = None  # None: it is about the whole directory, or about more users than are named
     since: datetime | None = None
 
     @property
     def more(self) -> str:
         """Return where the runbook says more."""
         return f"docs/operations.md#{self.problem.value}"
+
+
+class Doctor(msgspec.Struct, frozen=True):
+    """Finds out what is wrong, and says how to mend it."""
+
+    commands: Commands
+
+    def findings(self, survey: Survey) -> tuple[Finding, ...]:
+        """Return everything that is wrong, what explains the most others first; of each kind, the urgent first."""
+        found = [
+            *map(self._gap, survey.gaps),
+            *self._directory(survey),
+            *(finding for one in survey.standings or () for finding in self._user(one, sso=bool(survey.sso_enabled))),
+            *map(self._orphan, survey.orphans),
+        ]
+        rank = {problem: number for number, problem in enumerate(Problem)}
+        return tuple(_shortened(sorted(found, key=lambda each: rank[each.problem])))
+
+    # the whole directory
+
+    def _gap(self, gap: Gap) -> Finding:
+        where = f"CLOUDSSO_REGION is {self.commands.cloudsso_region}, KMS_REGION is {self.commands.kms_region}."
+        what = f"The {gap.part} could not be read. {gap.error.happened}"
+        if isinstance(gap.error, DirectoryDenied | SecretStoreDenied):
+            why = f"The role of rotation_status lacks a permission, or has it for another region or directory. {where}"
+            return Finding(Problem.PERMISSION_MISSING, f"{what} {why}", (commands.UPDATE_ROLES, commands.DOCTOR))
+        if isinstance(gap.error, SettingsError | DirectoryRefused | SecretRefused):
+            export = "export CLOUDSSO_DIRECTORY_ID=... CLOUDSSO_REGION=... KMS_REGION=..."
+            return Finding(
+                Problem.WRONG_REGION, f"{what} {where}", (self.commands.directories(), export, commands.DEPLOY)
+            )
+        try_it = self.commands.password_policy() if isinstance(gap.error, DirectoryError) else self.commands.secrets()
+        why = "If the command answers from elsewhere, the function's network or its endpoint setting is wrong."
+        return Finding(Problem.ENDPOINT_UNREACHABLE, f"{what} {where} {why}", (try_it, commands.DOCTOR))
+
+    def _directory(self, survey: Survey) -> Iterator[Finding]:
+        if survey.sso_enabled:
+            what = (
+                "SSO logon is enabled: CloudSSO resets no password, so nobody is rotated, and everybody logs on at the "
+                "identity provider. If that is not meant, disable it."
+            )
+            yield Finding(Problem.SSO_ENABLED, what, (self.commands.disable_sso(),))
+        if survey.adjusted and survey.schedule:
+            yield self._policy_short(survey.schedule, survey.adjusted)
+        left = [one for one in survey.standings or () if one.state is State.UNMANAGED and not one.selected]
+        if left:
+            yield self._unmanaged(left, any_managed=survey.managed > 0)
+
+    def _policy_short(self, schedule: Schedule, adjusted: tuple[str, ...]) -> Finding:
+        days = schedule.max_age // timedelta(days=1)
+        what = (
+            f"Passwords live {days} days here, too few for {' and '.join(adjusted)}: users are rotated "
+            f"{schedule.lead / timedelta(days=1):g} days before the end instead. Shorten the settings, or lengthen the "
+            "policy."
+        )
+        fitting = f"export ROTATE_BEFORE_EXPIRY_DAYS={max(days // 2, 1)} SPREAD_DAYS={days // 4}"
+        longer = f"{self.commands.max_password_age(LONG_ENOUGH)}  # instead"
+        return Finding(Problem.POLICY_SHORT, what, (fitting, commands.DEPLOY, longer))
+
+    def _unmanaged(self, left: list[Standing], *, any_managed: bool) -> Finding:
+        names = ", ".join(quoted(one.user.name) for one in left[:MOST_NAMED])
+        more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
+        hint = "" if any_managed else f" If there should be secrets, KMS_REGION ({self.commands.kms_region}) is wrong."
+        what = (
+            f"{len(left)} users have no secret of this program's: nobody sees their passwords expire: {names}{more}."
+            f" The first command gives one of them a new password, the others all who are tagged, by the scan.{hint}"
+        )
+        mend = (commands.rotate(left[0].user.name), "export ONBOARD=tagged", commands.DEPLOY)
+        return Finding(Problem.UNMANAGED, what, mend)
+
+    # users
+
+    def _user(self, one: Standing, *, sso: bool) -> Iterator[Finding]:
+        if one.state is State.EXPIRED:
+            if not sso:  # while it is enabled, passwords are of no use
+                yield self._expired(one)
+        elif one.state is State.STUCK and one.claim:
+            yield self._stuck(one, one.claim)
+        elif one.state is State.FOREIGN and one.versions:
+            yield self._foreign(one, History(one.versions))
+        elif one.state is State.SECRET_IN_DELETION:
+            yield self._in_deletion(one)
+        elif one.state is State.UNMANAGED and one.selected:
+            yield self._secret_missing(one)
+        if one.state not in EXEMPT.values() and _is_misled(one):
+            yield self._tag_stale(one)
+
+    def _expired(self, one: Standing) -> Finding:
+        name = one.user.name
+        if one.managed and one.managed.user_id not in (None, one.user.id):
+            what = f"User {quoted(name)} was deleted and created anew: the secret holds the earlier user's password."
+            return Finding(Problem.EXPIRED, what, (commands.rotate(name),), name, one.user.created)
+        if one.expires_at is None:
+            what = (
+                f"User {quoted(name)} has a secret, but no rotation of it is known: the password may have expired, and "
+                "the secret may not hold it."
+            )
+        else:
+            what = f"The password of user {quoted(name)} has expired: until it is rotated, the user cannot log on."
+        return Finding(Problem.EXPIRED, what, (commands.rotate(name),), name, one.expires_at)
+
+    def _stuck(self, one: Standing, claim: OpenClaim) -> Finding:
+        name, problem = one.user.name, Problem.FAILED_ATTEMPTS if claim.attempt >= CLAIMS else Problem.STUCK_CLAIM
+        known = one.last is not None and one.last.outcome != "claimed"
+        why = (
+            f"It failed of {one.last.outcome}."
+            if known and one.last
+            else "Its worker did not say why; killed, perhaps."
+        )
+        doubt = f"what secret {quoted(one.secret)} has as current may not be the live password. {why}"
+        if problem is Problem.STUCK_CLAIM:
+            what = f"A rotation of user {quoted(name)} began with claim {claim.id} and did not end: {doubt}"
+            return Finding(problem, what, (commands.rotate(name),), name, claim.since)
+        what = (
+            f"{claim.attempt} attempts to rotate user {quoted(name)} have failed in a row, the last one with claim "
+            f"{claim.id}, and no more are made: {doubt} Mend the cause first."
+        )
+        if claim.attempt < FORCED_CLAIMS:
+            return Finding(problem, what, (commands.rotate(name, Force=True),), name, claim.since)
+        mend = (self.commands.delete_now(one.secret), commands.rotate(name))
+        again = "The secret takes no more claims: read what you may still need from it, then have it made anew."
+        return Finding(problem, f"{what} {again}", mend, name, claim.since)
+
+    def _foreign(self, one: Standing, history: History) -> Finding:
+        current = history.holder_of(CURRENT)
+        ours = current in {version.id for version in history.published.values()}
+        whose = "is not the newest that this program published" if ours else "was not written by this program"
+        what = (
+            f"Readers of secret {quoted(one.secret)} get version {quoted(current)}, which {whose}: it need not be the "
+            f"live password of user {quoted(one.user.name)}. Find out who wrote it or moved the stage; then rotate."
+        )
+        since = history.versions[current].created if current else None
+        return Finding(Problem.VERSION_FOREIGN, what, (commands.rotate(one.user.name),), one.user.name, since)
+
+    def _in_deletion(self, one: Standing) -> Finding:
+        what = (
+            f"Secret {quoted(one.secret)} is scheduled for deletion: it cannot be read, and user "
+            f"{quoted(one.user.name)} cannot be rotated."
+        )
+        mend = (self.commands.restore(one.secret), commands.rotate(one.user.name))
+        return Finding(Problem.SECRET_IN_DELETION, what, mend, one.user.name)
+
+    def _secret_missing(self, one: Standing) -> Finding:
+        name = one.user.name
+        what = (
+            f"User {quoted(name)} is to be rotated, as ONBOARD says, and has no secret. The next scan makes it, with a "
+            "new password; if a scan should have, see the dead letters."
+        )
+        return Finding(Problem.SECRET_MISSING, what, (commands.rotate(name),), name)
+
+    def _tag_stale(self, one: Standing) -> Finding:
+        tag, truth = one.managed.rotated_at if one.managed else None, _instant(one.rotated_at)
+        said = "do not say when it was rotated" if tag is None else f"say that it was rotated at {_instant(tag)}"
+        what = (
+            f"The tags of secret {quoted(one.secret)} mislead scans: they {said}, and its versions say {truth}. The "
+            "command renews the tags, and rotates nothing."
+        )
+        renew = commands.rotate(one.user.name, Reason="expiring", RotatedSince=truth)
+        return Finding(Problem.TAG_STALE, what, (renew,), one.user.name, one.rotated_at)
+
+    # secrets without a user
+
+    def _orphan(self, orphan: Orphan) -> Finding:
+        secret = orphan.managed.secret
+        if orphan.now is None:
+            what = f"Secret {quoted(secret)} belongs to a user who is not in the directory any more."
+            mend = () if orphan.managed.in_deletion else (self.commands.delete(secret),)
+            return Finding(Problem.USER_DELETED, what, mend)
+        name = orphan.now.name
+        what = (
+            f"User {quoted(name)} had another name when secret {quoted(secret)} was made, which is not rotated any "
+            "more. Rotate under the new name, have readers read the new secret, then delete the old one."
+        )
+        return Finding(Problem.USER_RENAMED, what, (commands.rotate(name), self.commands.delete(secret)), name)
+
+
+def _is_misled(one: Standing) -> bool:
+    """Tell whether scans go by a tag that differs from what the versions say, by more than a rotation takes."""
+    if one.versions is None or one.rotated_at is None:
+        return False
+    tag = one.managed.rotated_at if one.managed else None
+    return tag is None or abs(tag - one.rotated_at) > LEASE
+
+
+def _shortened(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the first of each kind, and one that counts the others."""
+    seen = dict[Problem, int]()
+    for each in findings:
+        seen[each.problem] = seen.get(each.problem, 0) + 1
+        if seen[each.problem] <= MOST_NAMED:
+            yield each
+    for problem, count in seen.items():
+        if count > MOST_NAMED:
+            what = f"{count - MOST_NAMED} more of the kind {problem.value}; the table of all users has them."
+            yield Finding(problem, what, (commands.EVERYBODY,))
+
+
+def _instant(moment: datetime | None) -> str:
+    return "an unknown time" if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -43,6 +43,7 @@ from shared.variables import (
 DEFAULT_TEMPLATE = "cloudsso/{directory_id}/{user_name}"
 MOST_PARALLEL = 64
 MOST_DISPATCHED = 10_000  # by one scan
+MOST_LOOKUPS = 100_000  # at the versions of one secret each, by one survey
 
 Loaded = TypeVar("Loaded", bound="SharedSettings")
 
@@ -163,23 +164,44 @@ class Settings(SharedSettings, frozen=True):
         }
 
 
-class ScanSettings(SharedSettings, frozen=True):
-    """What the function that scans is told besides: who is due when, and which function rotates."""
+class ScheduleSettings(SharedSettings, frozen=True):
+    """What the functions are told besides that reckon who is due when."""
 
-    rotation_function: RotationTarget
-    rotation_endpoint: Endpoint
     rotate_before_expiry: timedelta
     spread: timedelta
-    scan_limit: int
     onboard: Onboard
 
     @classmethod
     def _own(cls, read: Reader) -> dict[str, Any]:
         return {
-            "rotation_function": read("ROTATION_FUNCTION", None, rotation_target),
-            "rotation_endpoint": read("ROTATION_ENDPOINT", "", endpoint),
             "rotate_before_expiry": read("ROTATE_BEFORE_EXPIRY_DAYS", "14", days(1, 119)),
             "spread": read("SPREAD_DAYS", "3", days(0, 60)),
-            "scan_limit": read("SCAN_LIMIT", "100", whole(1, MOST_DISPATCHED)),
             "onboard": read("ONBOARD", "none", one_of(Onboard)),
         }
+
+
+class ScanSettings(ScheduleSettings, frozen=True):
+    """What the function that scans is told besides: which function rotates, and how many at most."""
+
+    rotation_function: RotationTarget
+    rotation_endpoint: Endpoint
+    scan_limit: int
+
+    @classmethod
+    def _own(cls, read: Reader) -> dict[str, Any]:
+        return {
+            **super()._own(read),
+            "rotation_function": read("ROTATION_FUNCTION", None, rotation_target),
+            "rotation_endpoint": read("ROTATION_ENDPOINT", "", endpoint),
+            "scan_limit": read("SCAN_LIMIT", "100", whole(1, MOST_DISPATCHED)),
+        }
+
+
+class StatusSettings(ScheduleSettings, frozen=True):
+    """What the function that shows the state is told besides: how close it looks."""
+
+    lookups: int
+
+    @classmethod
+    def _own(cls, read: Reader) -> dict[str, Any]:
+        return {**super()._own(read), "lookups": read("STATUS_LOOKUPS", "200", whole(0, MOST_LOOKUPS))}

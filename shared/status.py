@@ -7,7 +7,7 @@ rotations need them more. Pure: everything is derived from what was read, and no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import Enum
 
@@ -153,6 +153,20 @@ class Selection(msgspec.Struct, frozen=True):
     pages: int  # at least 1
     state: State | None = None  # only users in this state; None: in any
     search: str = ""  # only users whose name contains this, in any case
+
+
+def select(
+    standings: Sequence[Standing], *, state: State | None = None, search: str = "", page: int = 1, per_page: int
+) -> Selection:
+    """Return one page of those who match; the last one, if there are fewer pages than that."""
+    wanted = search.casefold()
+    matching = [
+        one for one in standings if state in (None, one.state) and (not wanted or wanted in one.user.name.casefold())
+    ]
+    pages = max(-(-len(matching) // per_page), 1)
+    page = min(page, pages)
+    rows = tuple(matching[(page - 1) * per_page : page * per_page])
+    return Selection(rows, len(matching), page, pages, state, search)
 
 
 class Look(msgspec.Struct, frozen=True):

@@ -241,8 +241,13 @@ def kept(world: StoreWorld, name: str, **tags: str) -> SecretName:
     return secret
 
 
-def managed(world: StoreWorld) -> list[Managed]:
+def all_managed(world: StoreWorld) -> list[Managed]:
     return [one for page in world.store.managed(world.directory_id) for one in page]
+
+
+def managed(world: StoreWorld) -> list[Managed]:
+    """Return what scans go by; the rest is for those who want to know more."""
+    return [Managed(one.secret, one.rotated_at, one.in_deletion) for one in all_managed(world)]
 
 
 def test_nothing_is_managed_where_there_is_no_secret(stores: StoreWorld) -> None:
@@ -278,6 +283,24 @@ def test_a_secret_that_waits_for_its_deletion_is_told_as_such(stores: StoreWorld
     alice = kept(stores, "alice")
     stores.schedule_deletion(alice, "put")
     assert managed(stores) == [Managed(alice, None, in_deletion=True)]
+
+
+def test_a_listing_tells_for_whom_a_secret_was_made_when_it_was_changed_and_what_attempts_failed_of(
+    stores: StoreWorld,
+) -> None:
+    before = stores.now().replace(microsecond=0)
+    kept(stores, "alice", Attempt2="r7-c2:reset-outcome-unknown", Attempt1="r7-c1:not-published", Attribute="no-note")
+    (alice,) = all_managed(stores)
+    assert alice.user_id == user("alice").id
+    assert alice.updated is not None
+    assert before <= alice.updated <= stores.now()
+    assert alice.notes == ("r7-c1:not-published", "r7-c2:reset-outcome-unknown")
+
+
+def test_a_listing_tells_no_user_where_the_tag_is_gone(stores: StoreWorld) -> None:
+    stores.untag(kept(stores, "alice"), "UserId")
+    (alice,) = all_managed(stores)
+    assert (alice.user_id, alice.notes) == (None, ())
 
 
 @pytest.mark.parametrize("count", [99, 100, 101, 250])

@@ -1,0 +1,1 @@
+"""Finds passwords that are about to expire."""
