@@ -25,6 +25,10 @@ from tests.package.target import PackageError
 _SCRIPT = Path(__file__).with_name("loading.py")
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "HOME")
 _ROTATOR = Target("reset-password")
+_PAGE = (
+    '{"version": "v1", "rawPath": "/", "body": "", "headers": {}, "isBase64Encoded": false, "queryParameters": {}, '
+    '"requestContext": {"http": {"method": "GET"}}}'
+)
 _OLD_ROTATOR = Target("reset-password", service="rotation")  # as Function Compute 2.0 has functions
 
 
@@ -41,6 +45,8 @@ STARTS = (
     Start("functions.reset_password.index", '{"UserName": "alice"}'),
     Start("functions.scan_expiring.index", "{}"),
     Start("functions.scan_expiring.index", "{}", _OLD_ROTATOR),
+    Start("functions.rotation_status.index", '{"Doctor": true}'),
+    Start("functions.rotation_status.index", _PAGE),
 )
 
 

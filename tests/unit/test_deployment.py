@@ -17,7 +17,7 @@ from croniter import croniter
 
 from shared.bootstrap import RESERVE
 from shared.rotation import PUBLISH_BY
-from shared.settings import ScanSettings, Settings, SharedSettings
+from shared.settings import ScanSettings, Settings, SharedSettings, StatusSettings
 from tests.localcloud.fc.manifest import Manifest
 from tests.localcloud.fc.props import EventBridgeConfig
 from tests.package import target as package
@@ -54,7 +54,11 @@ DEAD_LETTERS = {
     "redrive": ":/queues/${vars.prefix}-${env('REDRIVE_TO', 'failed-redrives')}",
 }
 GIVEN = {"CLOUDSSO_DIRECTORY_ID": "d-1", "CLOUDSSO_REGION": "cn-shanghai", "ROTATION_FUNCTION": "rotate"}
-SETTINGS: dict[str, type[SharedSettings]] = {"reset_password": Settings, "scan_expiring": ScanSettings}
+SETTINGS: dict[str, type[SharedSettings]] = {
+    "reset_password": Settings,
+    "scan_expiring": ScanSettings,
+    "rotation_status": StatusSettings,
+}
 ACTIONS = {
     "reset_password": {
         "cloudsso:GetUser",
@@ -77,6 +81,13 @@ ACTIONS = {
         "kms:ListSecrets",
         "fc:InvokeFunction",
     },
+    "rotation_status": {
+        "cloudsso:ListUsers",
+        "cloudsso:GetExternalSAMLIdentityProvider",
+        "cloudsso:GetPasswordPolicy",
+        "kms:ListSecrets",
+        "kms:ListSecretVersionIds",
+    },
 }
 PLACEHOLDERS = {
     "reset_password": {"ACCOUNT_ID", "CLOUDSSO_DIRECTORY_ID", "CLOUDSSO_REGION", "KMS_REGION", "KMS_KEY_ID"},
@@ -88,6 +99,7 @@ PLACEHOLDERS = {
         "KMS_REGION",
         "ROTATOR_NAME",
     },
+    "rotation_status": {"ACCOUNT_ID", "CLOUDSSO_DIRECTORY_ID", "CLOUDSSO_REGION", "KMS_REGION"},
 }
 _ARN = re.compile(r"acs:(cloudsso|kms|fc):\$\{(CLOUDSSO|KMS|FC)_REGION\}:\$\{ACCOUNT_ID\}:[a-z]+(/.+)?")
 
