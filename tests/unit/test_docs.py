@@ -16,7 +16,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from starlette.routing import Route
 
-from shared import errors, rotation, scan, status_report, status_request
+from shared import errors, events, rotation, scan, scan_request, status_report, status_request
+from shared.alerts import Rules
 from shared.expiry import Schedule
 from shared.model import SecretName, Version, VersionId
 from shared.report import Report
@@ -38,6 +39,10 @@ _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^()\s]+)\)")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_SHELL = re.compile(r"^( *)```(?:sh|console)$\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_PATH = re.compile(
+    r"[\w./-]+\.(?:html|in|json|md|png|py|svg|toml|txt|yaml)|(?:docs|events|functions|shared|tests)/[\w./-]*"
+)
 _LOCAL_PATH = re.compile(r"(?<![\w.:/<>-])(?:/(?:Users|home|mnt|opt|private|root|tmp|var|work)/|[A-Z]:\\)")
 
 # Variables that are nobody's setting here: the SDKs', the loopback cloud's, the contract's, s.yaml's own, of proxies.
@@ -46,11 +51,20 @@ FOREIGN = re.compile(
 )
 
 
+ELSEWHERE = ("dist", "node_modules", "__pycache__")  # what is made and not kept
+BUILT = ("dist/", "python/")  # what `make package` makes, and what is in it
+
+FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/index.py"))
+RULES = Rules.load((ROOT / "functions" / "reset_password" / "rules.json").read_bytes())
+
+# A shell's own, and make's: `make replay SEED=17`.
+PARAMETERS = {"STACK_ID", "QUICK", "SEED", "SOAK_SEED", "PYTHON", "JOBS"}
+
+
 def documents() -> list[Path]:
     """Return every Markdown file of the repository; what begins with a dot, or was built, is not its own."""
     found = (path.relative_to(ROOT) for path in ROOT.rglob("*.md") if path != TEMPLATE)  # it is docs/evidence.md
-    elsewhere = ("dist", "node_modules")
-    return sorted(path for path in found if not any(part.startswith(".") or part in elsewhere for part in path.parts))
+    return sorted(path for path in found if not any(part.startswith(".") or part in ELSEWHERE for part in path.parts))
 
 
 EVERY_DOCUMENT = pytest.mark.parametrize("document", documents(), ids=str)
@@ -68,6 +82,24 @@ def prose(document: Path) -> str:
 def code(document: Path) -> list[str]:
     """Return everything that a document's prose sets as code."""
     return _CODE.findall(prose(document))
+
+
+def lines(document: Path) -> list[str]:
+    """Return the lines of a document's code blocks for a shell; one that goes on is one."""
+    blocks = (textwrap.dedent(block).replace("\\\n", " ") for _, block in _SHELL.findall(text(document)))
+    return [line.strip() for block in blocks for line in block.splitlines()]
+
+
+def commands(document: Path) -> list[str]:
+    """Return everything that a document has for a shell, each line on its own; and what its prose sets as code."""
+    return lines(document) + code(document)
+
+
+def files() -> set[str]:
+    """Return every file and folder of the repository, by its path."""
+    walked = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+    own = (path for path in walked if not any(part.startswith(".") or part in ELSEWHERE for part in path.parts))
+    return {path.as_posix() for path in own}
 
 
 def anchors(document: Path) -> set[str]:
@@ -113,6 +145,14 @@ def shown(value: object) -> str:
     return str(value) if isinstance(value, int) else f"`{value}`"
 
 
+def problems(function: str, event: bytes) -> list[errors.EventError]:
+    """Return what a function finds wrong with an event."""
+    if function == "reset_password":
+        return list(events.parse(event, received=NOON, directory_id=DIRECTORY, rules=RULES).problems)
+    read = scan_request.parse(event, received=NOON) if function == "scan_expiring" else status_request.parse(event)
+    return [read] if isinstance(read, errors.EventError) else []
+
+
 def subclasses(kind: type[errors.RotatorError]) -> Iterator[type[errors.RotatorError]]:
     """Yield an error of errors.py and everything under it, as the tree is drawn."""
     if kind.__module__ == errors.__name__:
@@ -145,6 +185,51 @@ def test_no_document_names_a_local_path(document: Path) -> None:
 def test_every_setting_that_a_document_names_exists(document: Path) -> None:
     named = {name for name in code(document) if _VARIABLE.fullmatch(name) and not FOREIGN.fullmatch(name)}
     assert named - settings() - deployment() - constants() == set()
+
+
+@EVERY_DOCUMENT
+def test_every_variable_in_a_documents_commands_exists(document: Path) -> None:
+    """Whoever copies a command that exports a misspelt setting deploys its default."""
+    known = settings() | deployment() | constants() | PARAMETERS
+    for line in lines(document):
+        assigned = re.findall(r"(?:^|[\s;&])([A-Z][A-Z0-9_]*)=", line.partition("#")[0])
+        named = set(assigned + re.findall(r"\$\{?([A-Z][A-Z0-9_]*)", line))
+        assert {name for name in named - known if not FOREIGN.fullmatch(name)} == set(), line
+
+
+@EVERY_DOCUMENT
+def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    told = {name for line in commands(document) for name in re.findall(r"(?:^|&& |; )make ([a-z]+)", line)}
+    assert told - set(targets.split()) == set()
+    assert {name for name in targets.split() if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
+
+
+@EVERY_DOCUMENT
+def test_every_path_that_a_document_names_exists(document: Path) -> None:
+    known = files()
+    names = {path.rpartition("/")[2] for path in known}
+    paths = [path for path in code(document) if _PATH.fullmatch(path) and not path.startswith(BUILT)]
+    for path in paths:
+        beside = (document.parent / path).as_posix()
+        assert path.rstrip("/") in known or beside in known or ("/" not in path and path in names), path
+
+
+@EVERY_DOCUMENT
+def test_every_function_and_event_in_a_documents_commands_is_understood(document: Path) -> None:
+    for line in commands(document):
+        for resource, verb, rest in re.findall(r"(?:^|\s)s (\w+) (invoke|deploy|remove|info)\b(.*)", line):
+            assert resource in FUNCTIONS, line
+            for event in re.findall(r"--event '(\{[^']*\})'", rest) if verb == "invoke" else ():
+                assert problems(resource, event.encode()) == [], line
+
+
+@EVERY_DOCUMENT
+def test_every_picture_is_told_in_words(document: Path) -> None:
+    """Alternative text of a word or two says no more than the file's name."""
+    for told, _ in re.findall(r"!\[([^]]*)\]\(([^()\s]+)\)", prose(document)):
+        assert len(told.split()) > 4, told
 
 
 @EVERY_DOCUMENT
