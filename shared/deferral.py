@@ -85,6 +85,8 @@ DEFERRED: Mapping[str, frozenset[str]] = {
     "zipfile": _NONE,
     # msgspec: typed dictionaries, of which there are none here
     "typing_extensions": frozenset({"NotRequired", "Required", "get_type_hints"}),
+    # this program: web pages, which nobody may ask for
+    "jinja2": _NONE,
     # this program: events about more than one user, and what somebody may have meant
     "concurrent.futures": frozenset({"ThreadPoolExecutor"}),
     "difflib": _NONE,

@@ -1,0 +1,433 @@
+"""The web page: what a survey and its findings say, for people. Server-rendered, without scripts, all text escaped.
+
+The templates (Jinja2) lie beside the function. They write names, secrets and errors, which come from outside, through
+autoescaping, and characters that print nothing or turn the writing direction as their escapes: a user name can neither
+add to the page nor rearrange it. The page loads nothing, runs nothing, and cannot be framed (HEADERS).
+
+Jinja2 is imported when the first page is asked for (shared/deferral.py): whoever asks for JSON does not wait for it.
+docs/decisions/0013-status-page.md says why it is made like this.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import jinja2
+import msgspec
+
+from shared import charts
+from shared.charts import Chart
+from shared.doctor import Finding, Problem
+from shared.errors import RotatorError
+from shared.status import ALARMING, EXEMPT, Selection, State, Survey
+
+# Of the style sheet, style.css beside the templates, which is written into each page. A test compares them.
+STYLE_HASH = "sha256-3CXSFWxbztZNr7O++Cx0ETEB/1Es1rWVyX2GdOsAGF0="
+
+HEADERS: Mapping[str, str] = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src '{STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+PER_PAGE = 50
+SHOWN = 3  # findings of one kind on the status page
+LISTED = 50  # of one kind on the doctor's
+
+_DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+_MINUTE = timedelta(minutes=1)
+
+
+class Word(msgspec.Struct, frozen=True):
+    """How a state is written: in a word, in a sentence, and in which colour, beside an icon of its own."""
+
+    title: str
+    means: str
+    tone: str
+    problem: Problem | None = None  # what the doctor says about it
+
+
+WORDS: Mapping[State, Word] = {
+    State.EXPIRED: Word("Expired", "cannot log on", "bad", Problem.EXPIRED),
+    State.STUCK: Word("Stuck claim", "the secret may not hold the live password", "bad", Problem.STUCK_CLAIM),
+    State.FOREIGN: Word("Foreign version", "readers get what something else wrote", "bad", Problem.VERSION_FOREIGN),
+    State.SECRET_IN_DELETION: Word(
+        "Secret in deletion", "readers get nothing, nor can it rotate", "bad", Problem.SECRET_IN_DELETION
+    ),
+    State.DUE: Word("Due", "the next scan rotates them", "soon"),
+    State.UNMANAGED: Word("Unmanaged", "no secret: nobody knows when they expire", "warn", Problem.UNMANAGED),
+    State.UNKNOWN: Word("Unknown", "what would say more could not be read", "dim"),
+    State.IN_PROGRESS: Word("In progress", "being rotated now", "busy"),
+    State.FRESH: Word("Fresh", "rotated recently enough", "good"),
+    State.SYNCHRONIZED: Word("Synchronized", "managed by an identity provider", "dim"),
+    State.PROTECTED: Word("Protected", "left alone: PROTECTED_USERS", "dim"),
+    State.DISABLED: Word("Disabled", "cannot log on, so left alone", "dim"),
+}
+_ALWAYS = (State.EXPIRED, State.STUCK, State.DUE, State.UNMANAGED, State.FRESH)  # tiles, even of nobody
+_QUIET = tuple(EXEMPT.values())
+
+TITLES: Mapping[Problem, str] = {
+    Problem.PERMISSION_MISSING: "A permission is missing",
+    Problem.WRONG_REGION: "The wrong region",
+    Problem.ENDPOINT_UNREACHABLE: "An endpoint does not answer",
+    Problem.SSO_ENABLED: "SSO logon is enabled",
+    Problem.EXPIRED: "Expired",
+    Problem.STUCK_CLAIM: "Stuck claims",
+    Problem.FAILED_ATTEMPTS: "Failed attempts",
+    Problem.VERSION_FOREIGN: "Foreign versions",
+    Problem.SECRET_IN_DELETION: "Secrets in deletion",
+    Problem.USER_RENAMED: "Renamed users",
+    Problem.USER_DELETED: "Deleted users",
+    Problem.SECRET_MISSING: "Missing secrets",
+    Problem.TAG_STALE: "Stale tags",
+    Problem.POLICY_SHORT: "A policy shorter than the lead time",
+    Problem.UNMANAGED: "Unmanaged users",
+}
+
+# What is not known because a part could not be read.
+LOST = {
+    "password policy": "So it is not known when passwords expire, nor who is due.",
+    "SSO logon": "So it is not known whether CloudSSO would reset anybody's password.",
+    "users": "So there is nobody to show.",
+    "secrets": "So it is not known who is managed, nor when anybody's password was rotated.",
+    "versions": "So claims and current versions were not looked at; the tags of the secrets say the rest.",
+}
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A part of the same page, or another view of it: a relative query."""
+
+    state: State | None = None
+    search: str = ""
+    page: int = 1
+    view: str = ""
+    form: str = ""
+
+    def __str__(self) -> str:
+        """Return the query, which is never empty: an empty reference keeps the query that there is."""
+        state = "" if self.state is None else self.state.value
+        given = {"view": self.view, "state": state, "q": self.search, "format": self.form}
+        if self.page > 1:
+            given["page"] = str(self.page)
+        return "?" + urlencode({name: value for name, value in given.items() if value})
+
+
+class Tile(msgspec.Struct, frozen=True):
+    """A number, and what it counts."""
+
+    state: State
+    count: int
+    word: Word
+    link: str
+    current: bool
+
+    @property
+    def tone(self) -> str:
+        """Return its colour: zero is nothing to look at."""
+        return self.word.tone if self.count else "none"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The page in a sentence."""
+
+    tone: str
+    title: str
+    detail: str
+
+
+class Group(msgspec.Struct, frozen=True):
+    """All findings of one kind."""
+
+    problem: Problem
+    shown: tuple[Finding, ...]
+    count: int
+    link: str  # to all whom it is about
+
+    @property
+    def title(self) -> str:
+        """Return what is wrong."""
+        return TITLES[self.problem]
+
+    @property
+    def tone(self) -> str:
+        """Return its colour."""
+        return "warn" if self.problem.advice else "bad"
+
+    @property
+    def more(self) -> int:
+        """Return how many are not shown."""
+        return 0 if any(one.user is None for one in self.shown) else self.count - len(self.shown)
+
+
+class Drawn(msgspec.Struct, frozen=True):
+    """A chart in both widths, and what it says in words."""
+
+    charts: tuple[Chart, ...]
+    says: str
+    rows: tuple[tuple[str, ...], ...]  # the same as a table
+
+
+class Pages:
+    """The pages of a function instance, from the folder with its templates."""
+
+    def __init__(self, templates: Path) -> None:
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(templates),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            finalize=visible,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals |= {
+            "Link": Link,
+            "words": WORDS,
+        }
+        self._environment.filters |= {"number": number, "day": day, "minute": minute, "iso": iso, "days": days}
+
+    def status(self, survey: Survey, selection: Selection, findings: Sequence[Finding], *, age: timedelta) -> str:
+        """Return the page that shows how everybody stands. `age` is how old the survey is: it is kept for a while."""
+        now = survey.as_of + age
+        return self._environment.get_template("status.html").render(
+            view="status",
+            survey=survey,
+            selection=selection,
+            now=now,
+            age=age,
+            when=lambda moment: relative(moment, now),
+            verdict=verdict(survey),
+            tiles=tiles(survey, selection),
+            groups=groups(survey, findings, SHOWN),
+            lost=LOST,
+            coming=coming(survey),
+            ages=ages(survey),
+            options=options(survey),
+            pages=neighbours(selection),
+            per_page=PER_PAGE,
+        )
+
+    def doctor(self, survey: Survey, findings: Sequence[Finding]) -> str:
+        """Return the page that says of each problem what it is and how to mend it."""
+        found = groups(survey, findings, LISTED)
+        return self._environment.get_template("doctor.html").render(
+            view="doctor",
+            survey=survey,
+            when=lambda moment: relative(moment, survey.as_of),
+            groups=found,
+            total=sum(group.count for group in found),
+            lost=LOST,
+        )
+
+    def failure(self, error: RotatorError) -> str:
+        """Return the page that says why there is none."""
+        return self._environment.get_template("failure.html").render(view="failure", error=error)
+
+
+# -------------------------------------------------------------------------------------------------------------- texts
+
+
+def visible(value: object) -> object:
+    """Return text with characters that nobody would see, or that turn the writing direction, as their escapes.
+
+    Only of plain text: what has been made markup by a template was treated when it was made.
+    """
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in value)
+
+
+def number(value: int) -> str:
+    """Return a number with separators."""
+    return f"{value:,}"
+
+
+def day(moment: datetime) -> str:
+    """Return the day of an instant (UTC)."""
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def minute(moment: datetime) -> str:
+    """Return an instant to the minute (UTC)."""
+    return f"{day(moment)}, {moment:%H:%M} UTC"
+
+
+def iso(moment: datetime) -> str:
+    """Return an instant as machines read it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def days(span: timedelta) -> str:
+    """Return a span in days, with hours only where it is not whole days."""
+    count = span / _DAY
+    return f"{count:g} day{'' if count == 1 else 's'}" if count.is_integer() else f"{count:.2f} days"
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Return how long ago an instant was, or how long there is to it: one unit, rounded towards now."""
+    span = abs(moment - now)
+    if span < _MINUTE:
+        return "just now"
+    for unit, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
+        count = int(span / unit)
+        if count:
+            text = f"{count:,} {name}{'' if count == 1 else 's'}"
+            return f"in {text}" if moment > now else f"{text} ago"
+    raise AssertionError  # pragma: no cover - a minute or more has a unit
+
+
+def people(count: int) -> str:
+    """Return how many users."""
+    return f"{count:,} user{'' if count == 1 else 's'}"
+
+
+# -------------------------------------------------------------------------------------------------------------- parts
+
+
+def verdict(survey: Survey) -> Verdict:  # noqa: PLR0911 - one line a verdict, in order
+    """Return the page in a sentence: the gravest thing that is so."""
+    counts = survey.counts()
+    alarming = sum(counts[state] for state in ALARMING)
+    told = ", ".join(f"{counts[state]:,} {WORDS[state].title.lower()}" for state in ALARMING if counts[state])
+    if survey.standings is None:
+        return Verdict("bad", "The users could not be read", "What to do is said below.")
+    if survey.sso_enabled:
+        return Verdict("bad", "SSO logon is enabled: nobody's password can be reset", told and f"Besides: {told}.")
+    if alarming:
+        verb = "needs" if alarming == 1 else "need"
+        return Verdict("bad", f"{people(alarming)} {verb} you", f"{told[:1].upper()}{told[1:]}.")
+    if survey.gaps:
+        return Verdict("warn", "A part of the picture is missing", "What could be read is shown.")
+    if not survey.standings:
+        return Verdict("none", "The directory has no users", "There is nothing to rotate yet.")
+    if not survey.managed:
+        return Verdict("warn", "No password is managed yet", "Below is how to begin.")
+    if counts[State.UNMANAGED]:
+        verb = "is" if counts[State.UNMANAGED] == 1 else "are"
+        return Verdict(
+            "warn",
+            f"{people(counts[State.UNMANAGED])} {verb} not managed",
+            "Everybody who is managed is in order.",
+        )
+    return Verdict("good", "Every password is in order", "Nobody needs you.")
+
+
+def tiles(survey: Survey, selection: Selection) -> tuple[Tile, ...]:
+    """Return a tile for every state that is worth one."""
+    return tuple(
+        Tile(state, count, WORDS[state], str(Link(state=state)), state is selection.state)
+        for state, count in survey.counts().items()
+        if count or state in _ALWAYS
+    )
+
+
+def options(survey: Survey) -> tuple[tuple[State, Word, int], ...]:
+    """Return what the filter can be set to."""
+    return tuple((state, WORDS[state], count) for state, count in survey.counts().items())
+
+
+def groups(survey: Survey, findings: Iterable[Finding], most: int) -> tuple[Group, ...]:
+    """Return findings by kind, the gravest first, and of each as many as are to be shown.
+
+    The doctor names some of many users and counts the others, so those in a state are counted here.
+    """
+    found: dict[Problem, list[Finding]] = defaultdict(list)
+    for one in findings:
+        found[one.problem].append(one)
+    states = {word.problem: state for state, word in WORDS.items()}
+    counts = survey.counts()
+    return tuple(
+        Group(
+            problem,
+            tuple(found[problem][:most]),
+            max(len(found[problem]), counts[states[problem]] if problem in states else 0),
+            str(Link(state=states[problem])) if problem in states else str(Link(view="doctor")),
+        )
+        for problem in Problem
+        if problem in found
+    )
+
+
+def neighbours(selection: Selection) -> Mapping[str, str]:
+    """Return links to the pages before and after this one, and to the first and the last."""
+    page, last = selection.page, selection.pages
+    wanted = {"first": 1 if page > 1 else 0, "previous": page - 1, "next": page + 1, "last": last if page < last else 0}
+    return {
+        name: str(Link(selection.state, selection.search, each)) if 1 <= each <= last else ""
+        for name, each in wanted.items()
+    }
+
+
+def coming(survey: Survey) -> Drawn | None:
+    """Return the timeline; None if nothing is known to come."""
+    schedule = survey.schedule
+    if schedule is None:
+        return None
+    rows = [one for one in survey.standings or () if one.state not in _QUIET]
+    due = [one.due_at for one in rows if one.due_at is not None]
+    expires = [one.expires_at for one in rows if one.expires_at is not None and one.expires_at > survey.as_of]
+    if not due:
+        return None
+    drawn = tuple(
+        charts.timeline(due, expires, survey.as_of, schedule.max_age, frame) for frame in (charts.WIDE, charts.NARROW)
+    )
+    week = survey.as_of + 7 * _DAY
+    now = sum(one <= survey.as_of for one in due)
+    soon = sum(survey.as_of < one <= week for one in due)
+    gone = sum(one <= week for one in expires)
+    says = (
+        f"{now:,} {'is' if now == 1 else 'are'} due now, {soon:,} more within 7 days. "
+        f"Without a rotation, {gone:,} would expire within 7 days."
+    )
+    table = charts.timeline(due, expires, survey.as_of, schedule.max_age, charts.TABLE)
+    return Drawn(
+        drawn,
+        says,
+        tuple(
+            (charts.span(survey.as_of.date(), one), number(one.counts[0]), number(one.counts[1])) for one in table.bins
+        ),
+    )
+
+
+def ages(survey: Survey) -> Drawn | None:
+    """Return how old passwords are; None if of none that is known."""
+    rows = [one for one in survey.standings or () if one.state not in _QUIET and one.managed is not None]
+    known = [max(survey.as_of - one.rotated_at, timedelta()) for one in rows if one.rotated_at is not None]
+    if not known:
+        return None
+    schedule = survey.schedule
+    limit = due = None
+    if schedule is not None:
+        limit = schedule.max_age
+        due = (limit - schedule.lead - schedule.spread, limit - schedule.lead)
+    drawn = tuple(charts.histogram(known, limit, due, frame) for frame in (charts.HALF, charts.NARROW))
+    never = len(rows) - len(known)
+    middle = sorted(known)[len(known) // 2]
+    says = (
+        f"Half of them were rotated within the last {people_days(middle)}; the oldest is {people_days(max(known))} old."
+    )
+    if never:
+        says += f" Of {never:,} more it is not known when, or they never were."
+    table = charts.histogram(known, limit, due, charts.TABLE)
+    return Drawn(drawn, says, tuple((charts.age(one), number(one.counts[0])) for one in table.bins))
+
+
+def people_days(span: timedelta) -> str:
+    """Return whole days, counted up from one."""
+    count = max(1, math.ceil(span / _DAY))
+    return f"{count:,} day{'' if count == 1 else 's'}"
