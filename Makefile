@@ -18,7 +18,7 @@ endif
 endif
 endif
 
-.PHONY: demo package test lint types layers unit bench evidence replay mutation soak conformance fuzz cloud stack lock clean
+.PHONY: demo package test lint types layers unit bench evidence replay mutation soak conformance fuzz cloud status stack lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m tests.demo
@@ -89,6 +89,10 @@ fuzz: .venv/ready
 # A loopback cloud to point one's own scripts at; it prints the environment to export.
 cloud: .venv/ready
 	@$(BIN)/python -m tests.localcloud
+
+# The status page in an ordinary browser: make status URL=https://....fcapp.run. It signs with your own access key.
+status: .venv/ready
+	@$(BIN)/python -m tests.viewer '$(URL)'
 
 # docs/stack.json anew, from s.yaml and the functions' policies; a test asks for it when they have changed.
 stack: .venv/ready
