@@ -28,6 +28,7 @@ EVENTS = ROOT / "events"
 PREFIX = "cloudsso-rotator"
 ROTATOR = Target(f"{PREFIX}-reset-password")
 SCAN = Target(f"{PREFIX}-scan-expiring")
+STATUS = Target(f"{PREFIX}-rotation-status")
 
 
 def require_packages(folder: Path) -> None:
@@ -58,6 +59,7 @@ class Installation(Estate):
             **self.endpoints(),
             "ROTATION_ENDPOINT": f"http://{cloud.endpoint}",
             "SCAN_SCHEDULE": self._an_hour_ago(),
+            "DOCTOR_SCHEDULE": self._an_hour_ago(),
             **exports,
         }
         self.roles = stack.roles
@@ -73,7 +75,7 @@ class Installation(Estate):
         return self.cloud.deploy(manifest, self.exports, self.roles, code=code)
 
     def _an_hour_ago(self) -> str:
-        """Return the schedule of a nightly scan that has just been: what a test meets must not depend on the hour."""
+        """Return the schedule of what is done once a day and has just been: no test's result depends on the hour."""
         past = self.cloud.clock.now() - timedelta(hours=1)
         return f"0 {past.minute} {past.hour} * * *"
 

@@ -8,6 +8,7 @@ from tests.deployment import Deployment, policy
 from tests.localcloud.server import LocalCloud
 from tests.wire.grants import Grant, granted
 from tests.wire.scanning import Scanning
+from tests.wire.surveys import Surveys
 from tests.wire.uses import FIRST
 
 KEY = "key-1"
@@ -30,6 +31,20 @@ def scanning(cloud: LocalCloud, reading: int | None = None) -> Scanning:
     return scan
 
 
+def surveying(cloud: LocalCloud, reading: int | None = None) -> Surveys:
+    """Deploy the function that shows the state, with two users who were rotated."""
+    cloud.ram.reading = reading
+    surveys = Surveys(cloud)
+    for name in ("alice", "bob"):
+        surveys.add_user(name)
+        surveys.invoke({"UserName": name})
+    surveys.later(3600)
+    cloud.calls.clear()
+    return surveys
+
+
 def permissions(of: Deployment | Scanning) -> list[Grant]:
     """Return what a function's policy.json grants, here."""
+    if isinstance(of, Surveys):
+        return granted(of.status_policy())
     return granted(of.policy() if isinstance(of, Scanning) else policy(of.directory_id, KEY))

@@ -9,9 +9,10 @@ from typing import Generic, TypeVar
 from tests.deployment import Deployment
 from tests.wire import uses
 from tests.wire.scanning import Scanning
-from tests.wire.uses import KEPT, LOST, NEW, NOBODY, ONE
+from tests.wire.surveys import Surveys
+from tests.wire.uses import EVERYTHING, KEPT, LOST, NEW, NOBODY, ONE
 
-Bench = TypeVar("Bench", Deployment, Scanning)
+Bench = TypeVar("Bench", Deployment, Scanning, Surveys)
 
 
 @dataclass(frozen=True)
@@ -209,5 +210,64 @@ SCAN: list[Need[Scanning]] = [
         uses.scans,
         _SCANNED,
         f"`dispatch-denied`; {NOBODY}",
+    ),
+]
+
+_MISSING = "`permission-missing`; not shown:"
+_UNSEEN = f"{_MISSING} rotations, when they expire, versions"
+
+STATUS: list[Need[Surveys]] = [
+    Need(
+        "cloudsso:ListUsers",
+        f"{_DIRECTORY}/user/*",
+        "the list of users",
+        uses.shows,
+        EVERYTHING,
+        f"{_MISSING} users, rotations, when they expire, versions",
+        narrower=_ONE_USER,
+    ),
+    Need(
+        "cloudsso:GetExternalSAMLIdentityProvider",
+        _DIRECTORY,
+        "whether SSO logon is on",
+        uses.shows,
+        EVERYTHING,
+        f"{_MISSING} SSO logon",
+    ),
+    Need(
+        "cloudsso:GetPasswordPolicy",
+        _DIRECTORY,
+        "how long passwords live",
+        uses.shows,
+        EVERYTHING,
+        f"{_MISSING} the policy, when they expire",
+    ),
+    Need(
+        "kms:ListSecrets",
+        "secret",
+        "the list of secrets, if KMS asks for the container",
+        uses.shows,
+        EVERYTHING,
+        _UNSEEN,
+        reading=0,
+    ),
+    Need(
+        "kms:ListSecrets",
+        "secret/*",
+        "the list of secrets, if KMS asks for the container with a wildcard",
+        uses.shows,
+        EVERYTHING,
+        _UNSEEN,
+        reading=1,
+        narrower=_OURS,
+    ),
+    Need(
+        "kms:ListSecretVersionIds",
+        _SECRETS,
+        "a user's versions: whether a claim is open, and what is current",
+        uses.shows,
+        EVERYTHING,
+        f"{_MISSING} versions",
+        narrower=_ONE_SECRET,
     ),
 ]

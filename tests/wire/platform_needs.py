@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.installation import PREFIX, ROTATOR, SCAN, Installation
+from tests.installation import PREFIX, ROTATOR, SCAN, STATUS, Installation
 from tests.localcloud.fc.backend import Target
 from tests.localcloud.gateway.faults import Fault
 
@@ -50,12 +50,20 @@ def failed_scan(installed: Installation) -> str:
     return ending
 
 
+def failed_look(installed: Installation) -> str:
+    return _letter(installed, STATUS, b'{"Nonsense": 1}', "failed-scans")
+
+
 def rotation_logged(installed: Installation) -> str:
     return _logged(installed, ROTATOR, ALICE)
 
 
 def scan_logged(installed: Installation) -> str:
     return _logged(installed, SCAN, {"DryRun": True})
+
+
+def look_logged(installed: Installation) -> str:
+    return _logged(installed, STATUS, {})
 
 
 def _asynchronously(installed: Installation, target: Target, event: bytes) -> None:
@@ -107,6 +115,16 @@ PLATFORM = [
         f"/queues/{PREFIX}-failed-scans/messages",
         "the destination of scans that failed",
         failed_scan,
+        KEPT,
+        LOST,
+    ),
+    PlatformNeed("rotation_status", "log:PostLogStoreLogs", _STORE, "the audit lines", look_logged, LOGGED, UNLOGGED),
+    PlatformNeed(
+        "rotation_status",
+        "mns:SendMessage",
+        f"/queues/{PREFIX}-failed-scans/messages",
+        "the destination of hourly looks that failed",
+        failed_look,
         KEPT,
         LOST,
     ),

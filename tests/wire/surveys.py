@@ -53,6 +53,10 @@ class Surveys(Deployment):
         document: dict[str, Any] = json.loads(filled)
         return document
 
+    def status_becomes(self, *documents: dict[str, Any]) -> None:
+        """Run the function that shows the state with a role of these policy documents."""
+        self.status_context.credentials = self.cloud.role(ROLE, *documents)
+
     def may_not(self, *actions: str) -> None:
         """Take permissions from the role."""
         policy = self.status_policy()
@@ -60,7 +64,7 @@ class Surveys(Deployment):
             allowed = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
             statement["Action"] = [action for action in allowed if action not in actions]
         policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
-        self.status_context.credentials = self.cloud.role(ROLE, policy)
+        self.status_becomes(policy)
 
     def show(self, **fields: object) -> dict[str, Any]:
         """Return what the function answers to a request."""

@@ -15,10 +15,11 @@ from tests.deployment import Deployment
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
 from tests.wire import uses
-from tests.wire.benches import deployment, permissions, scanning
+from tests.wire.benches import deployment, permissions, scanning, surveying
 from tests.wire.grants import document, written
-from tests.wire.needs import ROTATOR, SCAN, Need
+from tests.wire.needs import ROTATOR, SCAN, STATUS, Need
 from tests.wire.scanning import Scanning
+from tests.wire.surveys import Surveys
 
 REQUEST = {"UserName": "alice"}
 
@@ -38,7 +39,9 @@ def rows(function: str, needs: Sequence[Need[Any]], *, wide: bool = False) -> py
     )
 
 
-@pytest.mark.parametrize(("function", "needs"), [("reset_password", ROTATOR), ("scan_expiring", SCAN)])
+@pytest.mark.parametrize(
+    ("function", "needs"), [("reset_password", ROTATOR), ("scan_expiring", SCAN), ("rotation_status", STATUS)]
+)
 def test_every_permission_has_a_reason_and_every_reason_a_permission(function: str, needs: Sequence[Need[Any]]) -> None:
     wanted = [(need.action, need.place) for need in needs]
     assert sorted((one.action, one.place) for one in written(function)) == sorted(wanted)
@@ -72,6 +75,18 @@ def test_a_scan_that_misses_a_permission_dispatches_nobody(
     assert need.use(scan, "user000000") == need.without
     scan.become(document(everything))
     assert need.use(scan, "user000000") == need.ends
+
+
+@rows("rotation_status", STATUS)
+def test_what_a_missing_permission_hides_is_named_and_the_rest_is_shown(
+    cloud: LocalCloud, number: int, need: Need[Surveys]
+) -> None:
+    surveys = surveying(cloud, need.reading)
+    everything = permissions(surveys)
+    surveys.status_becomes(document([*everything[:number], *everything[number + 1 :]]))
+    assert need.use(surveys, "alice") == need.without
+    surveys.status_becomes(document(everything))
+    assert need.use(surveys, "alice") == need.ends
 
 
 def test_without_the_right_to_publish_it_is_told_that_the_password_is_lost_and_why(cloud: LocalCloud) -> None:
@@ -125,6 +140,18 @@ def test_what_is_narrower_than_a_wildcard_does_not_do_for_a_scan(
     everything[number] = everything[number].within(need.narrower.format(**own))
     scan.become(document(everything))
     assert need.use(scan, "user000000") == need.without
+
+
+@rows("rotation_status", STATUS, wide=True)
+def test_what_is_narrower_than_a_wildcard_does_not_show_the_next_user(
+    cloud: LocalCloud, number: int, need: Need[Surveys]
+) -> None:
+    surveys = surveying(cloud, need.reading)
+    everything = permissions(surveys)
+    own = {"directory": surveys.directory_id, "user": "alice", "user_id": surveys.user_ids["alice"]}
+    everything[number] = everything[number].within(need.narrower.format(**own))
+    surveys.status_becomes(document(everything))
+    assert need.use(surveys, "bob") == need.without
 
 
 def test_where_kms_asks_for_a_new_secrets_own_name_less_than_every_secret_would_do(cloud: LocalCloud) -> None:

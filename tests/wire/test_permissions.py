@@ -14,9 +14,9 @@ import pytest
 
 from tests.evidence.plugin import Evidence
 from tests.localcloud.server import LocalCloud
-from tests.wire.benches import deployment, permissions, scanning
-from tests.wire.grants import Grant, written
-from tests.wire.needs import ROTATOR, SCAN, Need
+from tests.wire.benches import deployment, permissions, scanning, surveying
+from tests.wire.grants import FUNCTIONS, Grant, written
+from tests.wire.needs import ROTATOR, SCAN, STATUS, Need
 from tests.wire.platform_needs import PLATFORM
 
 READINGS = (0, 1, 2)  # KMS asks for `secret`, for `secret/*`, for the new secret's own name
@@ -42,7 +42,16 @@ def scan(cloud: LocalCloud, reading: int) -> list[Grant]:
     return permissions(made)
 
 
-@pytest.mark.parametrize(("use", "role"), [(rotate, "reset-password"), (scan, "scan-expiring")])
+def show(cloud: LocalCloud, reading: int) -> list[Grant]:
+    """Show the state of two users, which is all that the function does; return what its policy grants."""
+    made = surveying(cloud, reading)
+    assert {STATUS[0].use(made, name) for name in ("alice", "bob")} == {STATUS[0].ends}
+    return permissions(made)
+
+
+@pytest.mark.parametrize(
+    ("use", "role"), [(rotate, "reset-password"), (scan, "scan-expiring"), (show, "rotation-status")]
+)
 def test_a_policy_is_enough_for_everything_and_everything_in_it_is_used(
     use: Callable[[LocalCloud, int], list[Grant]], role: str
 ) -> None:
@@ -64,14 +73,26 @@ def narrowest(resources: set[str]) -> str:
 
 
 def test_no_policy_lets_a_function_read_a_secret() -> None:
-    actions = {one.action for function in ("reset_password", "scan_expiring") for one in written(function)}
+    functions = [path.parent.name for path in FUNCTIONS.glob("*/policy.json")]
+    assert len(functions) == 3
+    actions = {one.action for function in functions for one in written(function)}
     assert {"kms:GetSecretValue", "kms:Decrypt", "kms:*", "*"} & actions == set()
     assert not [action for action in actions if "*" in action]
 
 
+def test_the_function_that_shows_the_state_may_only_read() -> None:
+    services = {(one.action.partition(":")[0], one.action.partition(":")[2]) for one in written("rotation_status")}
+    assert {service for service, _ in services} == {"cloudsso", "kms"}
+    assert all(name.startswith(("Get", "List")) for _, name in services)
+
+
 def test_the_permissions_are_published(evidence: Evidence) -> None:
-    needs = [("reset_password", need) for need in ROTATOR], [("scan_expiring", need) for need in SCAN]
-    everything: list[tuple[str, Need[Any]]] = [*needs[0], *needs[1]]
+    functions: dict[str, Sequence[Need[Any]]] = {
+        "reset_password": ROTATOR,
+        "scan_expiring": SCAN,
+        "rotation_status": STATUS,
+    }
+    everything = [(function, need) for function, needs in functions.items() for need in needs]
     evidence.publish("permissions", evidence.table(*missing(everything)))
     evidence.publish("wildcards", evidence.table(*narrower(everything)))
 

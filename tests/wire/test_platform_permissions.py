@@ -20,7 +20,7 @@ pytestmark = pytest.mark.evidence  # what test_permissions.py publishes is what 
 
 @pytest.fixture(scope="module")
 def installed() -> Iterator[Installation]:
-    """Deploy both functions once, with a user alice."""
+    """Deploy the functions once, with a user alice."""
     with LocalCloud(skip_waiting=True) as cloud:
         installation = Installation(cloud)
         cloud.cloudsso.add_user("alice")
@@ -69,5 +69,5 @@ def test_triggers_have_no_role_of_their_own_here(installed: Installation) -> Non
     """EventBridge and the timer use Alibaba Cloud's service-linked roles; the stack makes the functions' roles only."""
     assert "invocationRole" not in template.MANIFEST.read_text(encoding="utf-8")
     kinds = [resource["Type"] for resource in template.template()["Resources"].values()]
-    assert kinds.count("ALIYUN::RAM::Role") == len(installed.roles) == 2
+    assert kinds.count("ALIYUN::RAM::Role") == len(installed.roles) == 3
     assert not [kind for kind in kinds if kind.startswith("ALIYUN::RAM::") and kind != "ALIYUN::RAM::Role"]

@@ -6,15 +6,19 @@ that KMS has.
 
 from __future__ import annotations
 
+from typing import Any
+
 from shared.errors import RotatorError
 from tests.deployment import Deployment
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.switches import Switches
 from tests.wire.scanning import Scanning
+from tests.wire.surveys import Surveys
 
 FIRST = "First-Pass-01!x"
 KEPT, NEW, LOST = "the old password works", "KMS has the new password", "the password is lost"
 NOBODY, ONE = "nobody is dispatched", "one user is dispatched"
+EVERYTHING = "everything is shown"
 
 
 def rotates(deployed: Deployment, event: dict[str, object], name: str) -> str:
@@ -104,3 +108,32 @@ def scans(scan: Scanning, _name: str) -> str:
     except RotatorError as error:
         ending = _told(error)
     return f"`{ending}`; {ONE if len(scan.dispatched()) == 1 else NOBODY}"
+
+
+def shows(surveys: Surveys, name: str) -> str:
+    """Ask about a user and for the doctor, and say what of the picture is not there, and what the doctor calls that."""
+    answer, doctor = surveys.show(UserName=name), surveys.show(Doctor=True)
+    missing = [what for what, seen in _seen(answer).items() if seen is None]
+    if not missing:
+        assert (doctor["Healthy"], doctor["Complete"], doctor["Findings"]) == (True, True, [])
+        return EVERYTHING
+    (gap,), (finding,) = answer["Gaps"], doctor["Findings"]
+    assert "policy.json" in gap["Message"]
+    assert f"The {gap['Part']} could not be read." in finding["What"]
+    assert (answer["Healthy"], answer["Complete"], doctor["Healthy"], doctor["Complete"]) == (False,) * 4
+    states = answer["States"] or {}
+    assert not any(states.get(state) for state in ("unmanaged", "expired", "stuck", "foreign"))
+    return f"`{finding['Problem']}`; not shown: {', '.join(missing)}"
+
+
+def _seen(answer: dict[str, Any]) -> dict[str, object]:
+    """Return each part of the picture of one user; None: it is not there."""
+    one = answer["Standings"][0] if answer["Standings"] else {}
+    return {
+        "the policy": answer["MaxPasswordAgeDays"],
+        "SSO logon": answer["SsoEnabled"],
+        "users": answer["Users"],
+        "rotations": one.get("RotatedAt"),
+        "when they expire": one.get("ExpiresAt"),
+        "versions": one.get("Versions"),
+    }
