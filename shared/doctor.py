@@ -14,14 +14,15 @@ from shared.errors import (
     DirectoryDenied,
     DirectoryError,
     DirectoryRefused,
+    OutOfTime,
     SecretRefused,
     SecretStoreDenied,
     SettingsError,
     quoted,
 )
-from shared.expiry import Schedule
+from shared.expiry import LONGEST_LEAD, LONGEST_SPREAD, Schedule
 from shared.history import History
-from shared.model import CURRENT, UserName
+from shared.model import CURRENT, User, UserName
 from shared.rotation import CLAIMS, FORCED_CLAIMS, LEASE
 from shared.status import EXEMPT, Gap, OpenClaim, Orphan, Standing, State, Survey
 
@@ -74,13 +75,17 @@ class Doctor(msgspec.Struct, frozen=True):
 
     commands: Commands
 
-    def findings(self, survey: Survey) -> tuple[Finding, ...]:
-        """Return everything that is wrong, what explains the most others first; of each kind, the urgent first."""
+    def findings(self, survey: Survey, user: str | None = None) -> tuple[Finding, ...]:
+        """Return everything that is wrong, what explains the most others first; of each kind, the urgent first.
+
+        `user`: of what is about users, only what is about the one of this name, in any case.
+        """
+        standings = [one for one in survey.standings or () if _is(one.user, user)]
         found = [
             *map(self._gap, survey.gaps),
-            *self._directory(survey),
-            *(finding for one in survey.standings or () for finding in self._user(one, sso=bool(survey.sso_enabled))),
-            *map(self._orphan, survey.orphans),
+            *self._directory(survey, standings),
+            *(finding for one in standings for finding in self._user(one, sso=bool(survey.sso_enabled))),
+            *(self._orphan(orphan) for orphan in survey.orphans if _is(orphan.now, user)),
         ]
         rank = {problem: number for number, problem in enumerate(Problem)}
         return tuple(_shortened(sorted(found, key=lambda each: rank[each.problem])))
@@ -98,11 +103,14 @@ class Doctor(msgspec.Struct, frozen=True):
             return Finding(
                 Problem.WRONG_REGION, f"{what} {where}", (self.commands.directories(), export, commands.DEPLOY)
             )
+        if isinstance(gap.error, OutOfTime):
+            why = f"What answers slowly, or has many users, needs more time. {gap.error.cure}"
+            return Finding(Problem.ENDPOINT_UNREACHABLE, f"{what} {why}", (commands.DEPLOY, commands.DOCTOR))
         try_it = self.commands.password_policy() if isinstance(gap.error, DirectoryError) else self.commands.secrets()
         why = "If the command answers from elsewhere, the function's network or its endpoint setting is wrong."
         return Finding(Problem.ENDPOINT_UNREACHABLE, f"{what} {where} {why}", (try_it, commands.DOCTOR))
 
-    def _directory(self, survey: Survey) -> Iterator[Finding]:
+    def _directory(self, survey: Survey, standings: Iterable[Standing]) -> Iterator[Finding]:
         if survey.sso_enabled:
             what = (
                 "SSO logon is enabled: CloudSSO resets no password, so nobody is rotated, and everybody logs on at the "
@@ -111,27 +119,32 @@ class Doctor(msgspec.Struct, frozen=True):
             yield Finding(Problem.SSO_ENABLED, what, (self.commands.disable_sso(),))
         if survey.adjusted and survey.schedule:
             yield self._policy_short(survey.schedule, survey.adjusted)
-        left = [one for one in survey.standings or () if one.state is State.UNMANAGED and not one.selected]
+        left = [one for one in standings if _has_no_secret(one) and not one.selected]
         if left:
             yield self._unmanaged(left, any_managed=survey.managed > 0)
 
     def _policy_short(self, schedule: Schedule, adjusted: tuple[str, ...]) -> Finding:
         days = schedule.max_age // timedelta(days=1)
+        lead, spread = schedule.lead / timedelta(days=1), schedule.spread / timedelta(days=1)
         what = (
-            f"Passwords live {days} days here, too few for {' and '.join(adjusted)}: users are rotated "
-            f"{schedule.lead / timedelta(days=1):g} days before the end instead. Shorten the settings, or lengthen the "
-            "policy."
+            f"Passwords live {days} day{'s' * (days != 1)} here, too few for {' and '.join(adjusted)}: users are "
+            f"rotated {lead:g} days before the end instead, and up to {spread:g} before that."
         )
-        fitting = f"export ROTATE_BEFORE_EXPIRY_DAYS={max(days // 2, 1)} SPREAD_DAYS={days // 4}"
-        longer = f"{self.commands.max_password_age(LONG_ENOUGH)}  # instead"
-        return Finding(Problem.POLICY_SHORT, what, (fitting, commands.DEPLOY, longer))
+        longer = self.commands.max_password_age(LONG_ENOUGH)
+        fitting = {name: limit for name, limit in _longest(days).items() if name in adjusted}
+        if fitting.get("ROTATE_BEFORE_EXPIRY_DAYS") == 0:
+            return Finding(Problem.POLICY_SHORT, f"{what} No settings fit: lengthen the policy.", (longer,))
+        export = f"export {' '.join(f'{name}={limit}' for name, limit in fitting.items())}"
+        either = "Shorten the settings, as the first two commands do, or lengthen the policy, as the last one does."
+        return Finding(Problem.POLICY_SHORT, f"{what} {either}", (export, commands.DEPLOY, longer))
 
     def _unmanaged(self, left: list[Standing], *, any_managed: bool) -> Finding:
         names = ", ".join(quoted(one.user.name) for one in left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
         hint = "" if any_managed else f" If there should be secrets, KMS_REGION ({self.commands.kms_region}) is wrong."
         what = (
-            f"{len(left)} users have no secret of this program's: nobody sees their passwords expire: {names}{more}."
+            f"{len(left)} {'user has' if len(left) == 1 else 'users have'} no secret of this program's: nobody sees "
+            f"{'this password' if len(left) == 1 else 'their passwords'} expire: {names}{more}."
             f" The first command gives one of them a new password, the others all who are tagged, by the scan.{hint}"
         )
         mend = (commands.rotate(left[0].user.name), "export ONBOARD=tagged", commands.DEPLOY)
@@ -140,25 +153,25 @@ class Doctor(msgspec.Struct, frozen=True):
     # users
 
     def _user(self, one: Standing, *, sso: bool) -> Iterator[Finding]:
-        if one.state is State.EXPIRED:
-            if not sso:  # while it is enabled, passwords are of no use
-                yield self._expired(one)
-        elif one.state is State.STUCK and one.claim:
-            yield self._stuck(one, one.claim)
-        elif one.state is State.FOREIGN and one.versions:
+        if one.state is State.EXPIRED and not sso:  # while it is enabled, passwords are of no use
+            yield self._expired(one)
+        if one.state in (State.EXPIRED, State.STUCK) and one.claim:
+            yield self._stuck(one, one.claim)  # of an expired password too: after six attempts, rotating takes force
+        elif one.state is State.FOREIGN and one.versions is not None:
             yield self._foreign(one, History(one.versions))
         elif one.state is State.SECRET_IN_DELETION:
             yield self._in_deletion(one)
-        elif one.state is State.UNMANAGED and one.selected:
+        elif one.selected and _has_no_secret(one):
             yield self._secret_missing(one)
         if one.state not in EXEMPT.values() and _is_misled(one):
             yield self._tag_stale(one)
 
     def _expired(self, one: Standing) -> Finding:
         name = one.user.name
-        if one.managed and one.managed.user_id not in (None, one.user.id):
+        mend = self._stuck(one, one.claim).mend if one.claim else (commands.rotate(name),)
+        if one.rotated_at is None and one.managed and one.managed.user_id not in (None, one.user.id):
             what = f"User {quoted(name)} was deleted and created anew: the secret holds the earlier user's password."
-            return Finding(Problem.EXPIRED, what, (commands.rotate(name),), name, one.user.created)
+            return Finding(Problem.EXPIRED, what, mend, name, one.user.created)
         if one.expires_at is None:
             what = (
                 f"User {quoted(name)} has a secret, but no rotation of it is known: the password may have expired, and "
@@ -166,7 +179,7 @@ class Doctor(msgspec.Struct, frozen=True):
             )
         else:
             what = f"The password of user {quoted(name)} has expired: until it is rotated, the user cannot log on."
-        return Finding(Problem.EXPIRED, what, (commands.rotate(name),), name, one.expires_at)
+        return Finding(Problem.EXPIRED, what, mend, name, one.expires_at)
 
     def _stuck(self, one: Standing, claim: OpenClaim) -> Finding:
         name, problem = one.user.name, Problem.FAILED_ATTEMPTS if claim.attempt >= CLAIMS else Problem.STUCK_CLAIM
@@ -191,12 +204,13 @@ class Doctor(msgspec.Struct, frozen=True):
         return Finding(problem, f"{what} {again}", mend, name, claim.since)
 
     def _foreign(self, one: Standing, history: History) -> Finding:
-        current = history.holder_of(CURRENT)
-        ours = current in {version.id for version in history.published.values()}
+        current, newest = history.holder_of(CURRENT), history.newest_published()
+        ours = current in {version.id for version in history.published.values()} and newest and current != newest.id
         whose = "is not the newest that this program published" if ours else "was not written by this program"
+        get = f"get version {quoted(current)}, which {whose}" if current else "get nothing: no version is current"
         what = (
-            f"Readers of secret {quoted(one.secret)} get version {quoted(current)}, which {whose}: it need not be the "
-            f"live password of user {quoted(one.user.name)}. Find out who wrote it or moved the stage; then rotate."
+            f"Readers of secret {quoted(one.secret)} {get}. It need not be the live password of user "
+            f"{quoted(one.user.name)}. Find out who wrote it or moved the stage; then rotate."
         )
         since = history.versions[current].created if current else None
         return Finding(Problem.VERSION_FOREIGN, what, (commands.rotate(one.user.name),), one.user.name, since)
@@ -212,8 +226,8 @@ class Doctor(msgspec.Struct, frozen=True):
     def _secret_missing(self, one: Standing) -> Finding:
         name = one.user.name
         what = (
-            f"User {quoted(name)} is to be rotated, as ONBOARD says, and has no secret. The next scan makes it, with a "
-            "new password; if a scan should have, see the dead letters."
+            f"User {quoted(name)} is to be rotated, as ONBOARD says, and has no secret of this program's. The next "
+            "scan makes it, with a new password; if a scan should have, see the dead letters."
         )
         return Finding(Problem.SECRET_MISSING, what, (commands.rotate(name),), name)
 
@@ -231,6 +245,11 @@ class Doctor(msgspec.Struct, frozen=True):
 
     def _orphan(self, orphan: Orphan) -> Finding:
         secret = orphan.managed.secret
+        if orphan.managed.user_id is None:
+            what = (
+                f"Secret {quoted(secret)} is named after no user, and no tag says whose it is; delete it if nobody's."
+            )
+            return Finding(Problem.USER_DELETED, what, ())
         if orphan.now is None:
             what = f"Secret {quoted(secret)} belongs to a user who is not in the directory any more."
             mend = () if orphan.managed.in_deletion else (self.commands.delete(secret),)
@@ -240,12 +259,32 @@ class Doctor(msgspec.Struct, frozen=True):
             f"User {quoted(name)} had another name when secret {quoted(secret)} was made, which is not rotated any "
             "more. Rotate under the new name, have readers read the new secret, then delete the old one."
         )
-        return Finding(Problem.USER_RENAMED, what, (commands.rotate(name), self.commands.delete(secret)), name)
+        delete = () if orphan.managed.in_deletion else (self.commands.delete(secret),)
+        return Finding(Problem.USER_RENAMED, what, (commands.rotate(name), *delete), name)
+
+
+def _has_no_secret(one: Standing) -> bool:
+    """Tell whether a user is unmanaged; one whose secret is in order, but for its tags, is misled about instead."""
+    return one.state is State.UNMANAGED and not _is_misled(one)
+
+
+def _is(one: User | None, name: str | None) -> bool:
+    """Tell whether a user is the one of this name; None: any."""
+    return name is None or (one is not None and one.name.casefold() == name.casefold())
+
+
+def _longest(days: int) -> dict[str, int]:
+    """Return the most whole days that a setting may have where passwords live so long (expiry.py)."""
+    return {"ROTATE_BEFORE_EXPIRY_DAYS": int(days * LONGEST_LEAD), "SPREAD_DAYS": int(days * LONGEST_SPREAD)}
 
 
 def _is_misled(one: Standing) -> bool:
-    """Tell whether scans go by a tag that differs from what the versions say, by more than a rotation takes."""
-    if one.versions is None or one.rotated_at is None:
+    """Tell whether scans go by a tag that differs from what the versions say, by more than a rotation takes.
+
+    While a claim is open, or the current version is not the newest of ours, the versions do not say what is live, and
+    what renews the tags would rotate.
+    """
+    if one.versions is None or one.rotated_at is None or History(one.versions).settled() is None:
         return False
     tag = one.managed.rotated_at if one.managed else None
     return tag is None or abs(tag - one.rotated_at) > LEASE

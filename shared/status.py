@@ -185,6 +185,7 @@ class Judge(msgspec.Struct, frozen=True):
     exemption: Callable[[User], Exemption | None]
     onboards: Callable[[User], bool]
     secrets_known: bool
+    seen_at: datetime | None = None  # when the last of what is judged was read; None: at `as_of`
 
     def standing(self, user: User, managed: Managed | None, look: Look | None = None) -> Standing:
         """Return where a user's password stands, from its secret's tags and, where they were read, its versions."""
@@ -216,7 +217,7 @@ class Judge(msgspec.Struct, frozen=True):
         if history is not None:
             newest = history.newest_published()
             told = None if newest is None else history.reset_after(newest.id, PUBLISH_BY + LONGEST_EFFECT)
-        if told is None or told > self.as_of + LEASE:
+        if told is None or told > (self.seen_at or self.as_of) + LEASE:
             return None  # nothing was rotated at an instant to come
         # An earlier user of the same name was, if it was before this one's creation.
         return None if user.created is not None and told < user.created else told
@@ -254,8 +255,8 @@ def suspicion(one: Standing) -> tuple[int, str, str]:
     managed = one.managed
     rank = 3
     if managed is not None:
-        over = None if managed.rotated_at is None else managed.rotated_at + LEASE
-        if over is None or (managed.updated is not None and managed.updated > over):
+        told, updated = managed.rotated_at, managed.updated
+        if told is None or (updated is not None and updated - told > LEASE):  # a tag may say the end of all times
             rank = 0
         elif one.state in ALARMING:
             rank = 1
@@ -279,7 +280,7 @@ def _last_outcome(
         reason = _noted(managed, claim.id) or "claimed"
         return LastOutcome(reason, claim.since, claim.id)
     newest = history.newest_published() if history else None
-    if newest is not None:
+    if newest is not None and rotated_at is not None:  # an earlier user's rotation is none of this one's
         return LastOutcome("rotated", newest.created, newest.id)
     return None if rotated_at is None else LastOutcome("rotated", rotated_at, None)
 

@@ -7,7 +7,8 @@ refused by its name: who misspells `State` must not take everybody for the answe
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ MOST_PAGES = 1_000_000
 MOST_SHOWN = 8  # problems that the error about one event names
 
 _FIELDS = {"Doctor": "doctor", "UserName": "user_name", "State": "state", "Search": "search", "Page": "page"}
-_PARAMETERS = {"view": "", "format": "", "fresh": "", "state": "State", "q": "Search", "page": "Page"}
+_PARAMETERS = {"state": "state", "q": "search", "page": "page"}  # of the HTTP trigger, besides view, format and fresh
 _WHOLE = Place()
 
 
@@ -78,39 +79,43 @@ def _request(document: object, place: Place, trigger: str) -> StatusRequest | Ev
 def _http(document: Json) -> StatusRequest | EventError:
     method, path = at(document, "requestContext.http.method"), document.get("rawPath")
     if method not in ("GET", "HEAD"):
-        return UnsupportedEvent("The HTTP method is neither GET nor HEAD; this page can only be looked at.")
+        message = "The HTTP method is neither GET nor HEAD; this page can only be looked at."
+        return UnsupportedEvent(message, cure="Rotations are asked of reset_password.")
     if path not in ("/", "", None):
-        return UnsupportedEvent(f"There is no page {quoted(path)}; the only one is /.")
-    given = document.get("queryParameters") or {}
+        return UnsupportedEvent(f"There is no page {quoted(path)}; the only one is /.", cure="Open /.")
+    place, given = _WHOLE.key("queryParameters"), document.get("queryParameters") or {}
     if not isinstance(given, dict):
-        return _malformed(_WHOLE.key("queryParameters"), f"expected an object, and found {kind(given)}")
+        return _malformed(place, f"expected an object, and found {kind(given)}")
     asked = {name: value for name, value in given.items() if value != ""}  # as a form sends what was left empty
     view, form = asked.pop("view", "status"), asked.pop("format", "html")
     fresh = asked.pop("fresh", None) is not None
     if view not in ("status", "doctor") or form not in ("html", "json"):
-        return _malformed(_WHOLE.key("queryParameters"), "view must be status or doctor, and format html or json")
+        return _malformed(place, "view must be status or doctor, and format html or json")
     page = asked.get("page")
-    fields: dict[str, object] = {_PARAMETERS.get(name) or name: value for name, value in asked.items()}
     if isinstance(page, str) and page.isascii() and page.isdigit() and len(page) <= len(str(MOST_PAGES)):
-        fields["Page"] = int(page)
-    known = {name: field for name, field in _FIELDS.items() if name in _PARAMETERS.values()}
+        asked["page"] = int(page)
     more = {"doctor": view == "doctor", "html": form == "html", "fresh": fresh or form == "json"}
-    return _read(fields, _WHOLE.key("queryParameters"), known, {"trigger": HTTP.trigger, **more})
+    return _read(asked, place, _PARAMETERS, {"trigger": HTTP.trigger, **more})
 
 
 def _read(
     document: Mapping[str, object], place: Place, known: Mapping[str, str], more: Mapping[str, Any]
 ) -> StatusRequest | EventError:
-    wrong = [_unknown(name, known) for name in document if name not in known]
-    for name, value in document.items():
-        if name in known and (problem := _CHECKS[name](value)):
-            wrong.append(f"field {quoted(name)} {problem}")
+    wrong = list(islice(_complaints(document, known), MOST_SHOWN))  # a search for what is near takes its time
     if wrong:
-        return _malformed(place, "; ".join(wrong[:MOST_SHOWN]))
+        return _malformed(place, "; ".join(wrong))
     values: dict[str, Any] = {known[name]: value for name, value in document.items()}
     if "state" in values:
         values["state"] = State(values["state"])
     return StatusRequest(**values, **more)
+
+
+def _complaints(document: Mapping[str, object], known: Mapping[str, str]) -> Iterator[str]:
+    for name, value in document.items():
+        if name not in known:
+            yield f"field {quoted(name)} is unknown ({_advice(name, known)})"
+        elif problem := _CHECKS[known[name]](value):
+            yield f"field {quoted(name)} {problem}"
 
 
 def _a_flag(value: object) -> str:
@@ -132,15 +137,16 @@ def _a_page(value: object) -> str:
     return "" if fits else f"must be a whole number from 1 to {MOST_PAGES}"
 
 
-_CHECKS = {"Doctor": _a_flag, "UserName": _a_name, "State": _a_state, "Search": _a_name, "Page": _a_page}
+_CHECKS = {"doctor": _a_flag, "user_name": _a_name, "state": _a_state, "search": _a_name, "page": _a_page}
 
 
-def _unknown(name: str, known: Mapping[str, str]) -> str:
+def _advice(name: str, known: Mapping[str, str]) -> str:
     folded = {each.casefold(): each for each in known}
     near = len(name) <= LONGEST_KEY and difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
-    advice = f"did you mean {quoted(folded[near[0]])}?" if near else f"known are {', '.join(known)}"
-    return f"field {quoted(name)} is unknown ({advice})"
+    return f"did you mean {quoted(folded[near[0]])}?" if near else f"known are {', '.join(known)}"
 
 
 def _malformed(place: Place, what: str) -> MalformedEvent:
-    return MalformedEvent(f"In {place}: {what}.")
+    return MalformedEvent(
+        f"In {place}: {what}.", unchanged="Nothing was read.", cure="docs/reference.md has what may be asked for."
+    )

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from shared.errors import OutOfTime, RotatorError, SecretNotFound
+from shared.errors import OutOfTime, RotatorError, SecretInDeletion, SecretNotFound
 from shared.expiry import Schedule
 from shared.model import DirectoryId, Exemption, Managed, SecretName, User
 from shared.ports import Clock, Directory, SecretStore
@@ -92,13 +92,14 @@ class Surveyor(msgspec.Struct, frozen=True):
         `unmanaged`: at secrets without this program's tags too, which were perhaps taken off.
         """
         new = [one for one in whom if one.versions is None and not one.unread]
-        todo = [one for one in new if _worth_a_look(one) or (unmanaged and one.state is State.UNMANAGED)]
+        wanted = (one for one in new if _worth_a_look(one) or (unmanaged and one.state is State.UNMANAGED))
+        todo = list(dict.fromkeys(one.secret for one in wanted))  # a user made anew meanwhile shares the earlier one's
         looks = dict[SecretName, Look]()
         error: RotatorError | None = None
         for start in range(0, len(todo), self.policy.at_once):
             if self.clock.now() >= give_up_at:
                 break
-            some = [one.secret for one in todo[start : start + self.policy.at_once]]
+            some = todo[start : start + self.policy.at_once]
             told = dict(
                 zip(some, self.together([_attempt("versions", _bound(self._look, s)) for s in some]), strict=True)
             )
@@ -110,7 +111,7 @@ class Surveyor(msgspec.Struct, frozen=True):
         return self._looked(survey, looks, error) if looks else survey
 
     def _looked(self, survey: Survey, looks: Mapping[SecretName, Look], error: RotatorError | None) -> Survey:
-        judge = self._judge(survey.as_of, survey.schedule, secrets_known=True)
+        judge = self._judge(survey.as_of, survey.schedule, secrets_known=True)  # or nobody was worth a look
 
         def anew(one: Standing) -> Standing:
             look = looks.get(one.secret)
@@ -124,7 +125,10 @@ class Surveyor(msgspec.Struct, frozen=True):
         return replace(survey, standings=standings, gaps=gaps, looked_at=survey.looked_at + seen)
 
     def _look(self, secret: SecretName) -> Look:
-        versions = self.store.versions(secret)
+        try:
+            versions = self.store.versions(secret)
+        except SecretInDeletion as gone:  # since the list was read: that is about this secret, and not about KMS
+            return Look(None, gone.reason)
         return Look(None, SecretNotFound.reason) if versions is None else Look(versions)
 
     def _schedule(self, as_of: datetime, age: timedelta) -> Schedule:
@@ -140,7 +144,13 @@ class Surveyor(msgspec.Struct, frozen=True):
     def _judge(self, as_of: datetime, schedule: Schedule | None, *, secrets_known: bool) -> Judge:
         policy = self.policy
         return Judge(
-            as_of, schedule, policy.secret_name, policy.exemption, policy.onboards, secrets_known=secrets_known
+            as_of=as_of,
+            schedule=schedule,
+            secret_name=policy.secret_name,
+            exemption=policy.exemption,
+            onboards=policy.onboards,
+            secrets_known=secrets_known,
+            seen_at=self.clock.now(),  # reading takes minutes, and rotations go on meanwhile
         )
 
     def _all(self, pages: Iterable[Sequence[T]], give_up_at: datetime) -> list[T]:
@@ -184,6 +194,8 @@ def _orphans(judge: Judge, users: Sequence[User], secrets: Mapping[SecretName, M
     theirs = set(map(judge.secret_name, users))
     for name in sorted(secrets.keys() - theirs):
         managed = secrets[name]
+        if managed.updated is not None and managed.updated > judge.as_of:
+            continue  # made, perhaps, for a user who was created after the users' list began
         yield Orphan(managed, None if managed.user_id is None else by_id.get(managed.user_id))
 
 

@@ -119,16 +119,7 @@ class App(msgspec.Struct, frozen=True):
     def _findings(self, survey: Survey, asked: StatusRequest, context: Context) -> tuple[Finding, ...]:
         there = self.settings
         doctor = Doctor(Commands(there.directory_id, there.cloudsso_region, there.kms_region))
-        findings = doctor.findings(survey)
-        if asked.user_name is not None:
-            name = asked.user_name.casefold()
-            findings = doctor.findings(
-                replace(
-                    survey,
-                    standings=tuple(one for one in survey.standings or () if one.user.name.casefold() == name),
-                    orphans=tuple(one for one in survey.orphans if one.now and one.now.name.casefold() == name),
-                )
-            )
+        findings = doctor.findings(survey, asked.user_name)
         if asked.doctor:
             status_audit.diagnosed(context.request_id, findings)
         return findings
