@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -330,6 +331,40 @@ def test_the_drawn_tree_of_errors_is_the_one_in_the_code() -> None:
 def test_every_module_has_its_line() -> None:
     listed = [row[0].strip("`") for row in rows(DOCS / "architecture.md", "Module in `shared/`", "What it is")]
     assert listed == sorted(path.name for path in SHARED.glob("*.py") if path.name != "__init__.py")
+
+
+def contract(of: str, listed: str) -> list[str]:
+    """Return what a contract of import-linter lists; Python 3.10 has no reader of TOML."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (found,) = re.findall(rf'^name = "{of}.*?^{listed} = \[(.*?)^\]$', text, re.MULTILINE | re.DOTALL)
+    return [module.removeprefix("shared.") for module in re.findall(r'"([^"]+)"', found)]
+
+
+def drawn(layers: list[str], core: list[str]) -> str:
+    """Return layers as a flowchart: of each what is shell, and what is core, with an arrow to the next one."""
+    rows = []
+    for layer in layers:
+        modules = [module.strip().removeprefix("shared.") for module in layer.split("|")]
+        parts = [[each for each in modules if each not in core], [each for each in modules if each in core]]
+        rows.append([part for part in parts if part])
+    nodes = [
+        f'{part[0]}["{", ".join(part)}"]{":::core" if part[0] in core else ""}\n' for parts in rows for part in parts
+    ]
+    heads = [" & ".join(part[0] for part in parts) for parts in rows]
+    arrows = [f"{above} --> {below}\n" for above, below in pairwise(heads)]
+    return textwrap.indent("".join(nodes + arrows), "    ")
+
+
+def test_the_picture_of_the_layers_is_import_linters_contract() -> None:
+    layers = contract("Functions, bootstrap, shell, core", "layers")
+    core = contract("The core does no I/O", "source_modules")
+    assert drawn(layers, core) in text(DOCS / "architecture.md")
+
+
+def test_every_module_has_its_layer() -> None:
+    layers = contract("Functions, bootstrap, shell, core", "layers")
+    layered = {module.strip().removeprefix("shared.") for layer in layers for module in layer.split("|")}
+    assert layered == {"functions", *(path.stem for path in SHARED.glob("*.py") if path.name != "__init__.py")}
 
 
 # protocol.md
