@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from shared import documents
+from shared.disclosure import disclosures
 from shared.documents import LONGEST_KEY, Json, NotJson, Place, at, kind
 from shared.envelopes import HTTP, TIMER
-from shared.errors import EventError, MalformedEvent, UnsupportedEvent, quoted
+from shared.errors import EventError, MalformedEvent, PasswordInEvent, UnsupportedEvent, quoted
 from shared.status import State
 
 PER_PAGE = 100  # users of a JSON answer
@@ -57,6 +58,10 @@ def is_http(event: bytes) -> bool:
 def parse(event: bytes) -> StatusRequest | EventError:
     """Return what an event asks for, or what is wrong with it. It never raises, whatever the bytes are."""
     document = documents.read(event) if event.strip() else {}
+    if leaks := [str(place) for place in disclosures(document, _WHOLE)]:
+        return PasswordInEvent(
+            f"There is a password in the event, at {', '.join(leaks[:MOST_SHOWN])}; it was not used."
+        )
     if isinstance(document, dict) and HTTP.fits(document):
         return _http(document)
     if isinstance(document, dict) and TIMER.fits(document):
@@ -83,6 +88,9 @@ def _http(document: Json) -> StatusRequest | EventError:
         return UnsupportedEvent(message, cure="Rotations are asked of reset_password.")
     if path not in ("/", "", None):
         return UnsupportedEvent(f"There is no page {quoted(path)}; the only one is /.", cure="Open /.")
+    if document.get("body"):  # who sends one wants something done
+        message = "The request has a body, and nothing is done here; what is asked for is in the query."
+        return UnsupportedEvent(message, cure="Rotations are asked of reset_password.")
     place, given = _WHOLE.key("queryParameters"), document.get("queryParameters") or {}
     if not isinstance(given, dict):
         return _malformed(place, f"expected an object, and found {kind(given)}")

@@ -95,6 +95,12 @@ class Estate:
         tags = [{"TagKey": "RotatedAt", "TagValue": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}]
         self._kms.tag_resource(kms.TagResourceRequest(secret_name=self.secret_name(name), tags=json.dumps(tags)))
 
+    def untag(self, name: str, *keys: str) -> None:
+        """Take tags off a user's secret."""
+        self._kms.untag_resource(
+            kms.UntagResourceRequest(secret_name=self.secret_name(name), tag_keys=json.dumps(keys))
+        )
+
     def delete_secret(self, name: str) -> None:
         """Schedule a user's secret for deletion."""
         self._kms.delete_secret(kms.DeleteSecretRequest(secret_name=self.secret_name(name)))

@@ -29,6 +29,7 @@ PREFIX = "cloudsso-rotator"
 ROTATOR = Target(f"{PREFIX}-reset-password")
 SCAN = Target(f"{PREFIX}-scan-expiring")
 STATUS = Target(f"{PREFIX}-rotation-status")
+STATUS = Target(f"{PREFIX}-rotation-status")
 
 
 def require_packages(folder: Path) -> None:
@@ -145,7 +146,7 @@ class Installation(Estate):
         smq = self.cloud.smq
         messages = [message.text for queue in smq.queues() for message in queue.messages()]
         published = [each.message.text for topic in smq.topics() for each in topic.published]
-        tasks = [task for target in (ROTATOR, SCAN) for task in self.cloud.fc.accepted(target)]
+        tasks = [task for target in (ROTATOR, SCAN, STATUS) for task in self.cloud.fc.accepted(target)]
         kept = [text.decode() for task in tasks for text in (task.payload, task.return_payload)]
         logs = [record.text for record in self.cloud.fc.logs()]
         calls = json.dumps(self.cloud.calls.as_json())

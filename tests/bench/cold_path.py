@@ -44,11 +44,33 @@ class ColdPath:
     never: tuple[str, ...]  # with everything in them
 
 
-_OF_SCANS = ("dispatch", "expiry", "fanout", "fc2", "fc3", "report", "scan", "scan_audit", "scan_request", "scanning")
-_OF_ROTATIONS = ("alerts", "bootstrap", "events", "expressions", "history", "reading", "rotation")
+_OF_SCANS = ("dispatch", "fanout", "fc2", "fc3", "report", "scan", "scan_audit", "scan_request", "scanning")
+_OF_ROTATIONS = ("alerts", "bootstrap", "events", "expressions", "reading")
+_OF_THE_PROTOCOL = ("history", "rotation")
+_OF_THE_STATUS = (
+    "charts",
+    "commands",
+    "doctor",
+    "page",
+    "status",
+    "status_audit",
+    "status_report",
+    "status_request",
+    "survey",
+    "surveying",
+)
+_TEMPLATES = ("jinja2", "markupsafe")
 
-ROTATION = ColdPath(211, (*NEVER, *(f"shared.{module}" for module in _OF_SCANS)))
-SCAN = ColdPath(200, (*NEVER, "jmespath", *(f"shared.{module}" for module in _OF_ROTATIONS)))
+
+def _may_not(*modules: str) -> tuple[str, ...]:
+    return (*NEVER, *(f"shared.{module}" for module in modules))
+
+
+ROTATION = ColdPath(211, (*_may_not(*_OF_SCANS, *_OF_THE_STATUS, "expiry"), *_TEMPLATES))
+SCAN = ColdPath(200, (*_may_not(*_OF_ROTATIONS, *_OF_THE_PROTOCOL, *_OF_THE_STATUS), "jmespath", *_TEMPLATES))
+# Asked for JSON. It reads side by side from its first event on, so it has threads.
+_STATUS_NEVER = (*_may_not(*_OF_ROTATIONS, *_OF_SCANS), "jmespath", *_TEMPLATES)
+STATUS = ColdPath(206, tuple(name for name in _STATUS_NEVER if not name.startswith("concurrent.")))
 
 
 def counted(modules: Iterable[str]) -> list[str]:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bench import probing
-from tests.bench.cold_path import ROTATION, SCAN, ColdPath, counted, unwanted
+from tests.bench.cold_path import ROTATION, SCAN, STATUS, ColdPath, counted, unwanted
 from tests.installation import ROTATOR, Installation
 from tests.installation import SCAN as SCAN_FUNCTION
+from tests.installation import STATUS as STATUS_FUNCTION
 from tests.localcloud.fc.backend import Target
 from tests.localcloud.fc.deploy import spec
 from tests.localcloud.server import LocalCloud
@@ -18,7 +19,7 @@ from tests.localcloud.server import LocalCloud
 
 @pytest.fixture(scope="module")
 def installed() -> Iterator[Installation]:
-    """Deploy both functions; alice has a password."""
+    """Deploy the functions; alice has a password."""
     with LocalCloud() as cloud:
         installation = Installation(cloud)
         installation.add_user("alice", "First-Pass-01!x")
@@ -27,8 +28,12 @@ def installed() -> Iterator[Installation]:
 
 @pytest.mark.parametrize(
     ("target", "event", "path"),
-    [(ROTATOR, {"UserName": "alice"}, ROTATION), (SCAN_FUNCTION, {"DryRun": True}, SCAN)],
-    ids=["a rotation", "a scan"],
+    [
+        (ROTATOR, {"UserName": "alice"}, ROTATION),
+        (SCAN_FUNCTION, {"DryRun": True}, SCAN),
+        (STATUS_FUNCTION, {"Doctor": True}, STATUS),
+    ],
+    ids=["a rotation", "a scan", "a survey"],
 )
 def test_a_cold_start_imports_no_more_than_it_may(
     installed: Installation, target: Target, event: object, path: ColdPath

@@ -122,6 +122,13 @@ def test_a_reset_is_possible_again_after_sso_logon_is_disabled(world: World, ali
     assert world.call("ResetUserPassword", UserId=alice, Password=GOOD) == {}
 
 
+def test_a_user_who_got_another_name_is_found_by_it_and_not_by_the_old_one(world: World, alice: str) -> None:
+    world.service.rename_user(alice, "alice.b")
+    (found,) = world.call("ListUsers", Filter="UserName eq ALICE.B")["Users"]
+    assert (found["UserId"], found["UserName"]) == (alice, "alice.b")
+    assert world.call("ListUsers", Filter="UserName eq alice")["Users"] == []
+
+
 def test_a_synchronized_user_is_reset_or_refused_by_the_switch(world: World, alice: str) -> None:
     world.service.synchronize_user(alice)
     refused = world.call.refused("ResetUserPassword", UserId=alice, Password=GOOD)

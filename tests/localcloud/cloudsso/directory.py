@@ -110,8 +110,11 @@ class Roll:
 
     def put(self, user: User) -> None:
         """Add a user, who must then have the highest number, or replace one of the same number."""
-        if user.number not in self._by_number:
+        before = self._by_number.get(user.number)
+        if before is None:
             self.numbers.append(user.number)
+        elif before.user_name.casefold() != user.user_name.casefold():
+            del self._by_name[before.user_name.casefold()]
         self._by_number[user.number] = user
         self._by_id[user.user_id] = self._by_name[user.user_name.casefold()] = user.number
         if user.email:

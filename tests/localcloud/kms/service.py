@@ -7,7 +7,8 @@ time, with the RAM resources of "Use RAM to control access to KMS". The wire add
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 
 from tests.localcloud.api import Action, Call, Clock, Handler, Json, Store
 from tests.localcloud.kms import names
@@ -52,20 +53,30 @@ class Kms:
             self._shelf.sweep()
             return self._shelf.get(name).versions.kept
 
-    def seed_secrets(
+    def seed_secrets(  # noqa: PLR0913 - what a test may want to be so and not otherwise
         self,
         count: int,
         prefix: str = "secret",
         data: str = "seeded",
         tags: Callable[[int], dict[str, str]] = lambda _position: {},
+        *,
+        versions: Sequence[str] = ("v1",),
+        made: Callable[[int], datetime] | None = None,
     ) -> None:
-        """Create `secret000000`, `secret000001` and so on, each with one current version `v1`."""
+        """Create `secret000000`, `secret000001` and so on, each with these versions, the last of which is current.
+
+        `made` is when a secret and its versions were made; by default, now.
+        """
         with self._lock:
             for position in range(count):
-                now, number = self._shelf.clock.now(), self._shelf.next_number()
-                versions = Versions().append(Version("v1", data, "text", now, ("ACSCurrent",)))
+                number = self._shelf.next_number()
+                now = made(position) if made else self._shelf.clock.now()
+                kept = Versions()
+                for version in versions:
+                    stages = ("ACSCurrent",) if version == versions[-1] else ()
+                    kept = kept.append(Version(version, data, "text", now, stages))
                 name = f"{prefix}{position:06}"
-                self._shelf.keep(Secret(number, name, now, now, tags=tags(position), versions=versions))
+                self._shelf.keep(Secret(number, name, now, now, tags=tags(position), versions=kept))
 
     def _actions(self, lifecycle: LifecycleCalls) -> dict[str, Action]:
         handlers = {
