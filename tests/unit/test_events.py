@@ -24,7 +24,7 @@ from shared.reading import MOST_IN_MESSAGE
 ROOT = Path(__file__).parents[2]
 # The scan's own, scan-*, are held by test_scan_request.py.
 FILES = [path for path in (ROOT / "events").iterdir() if path.suffix in {".json", ".txt"}]
-SAMPLES = sorted(path for path in FILES if not path.name.startswith("scan-"))
+SAMPLES = sorted(path for path in FILES if not path.name.startswith(("scan-", "status-")))
 RULES = Rules.load((ROOT / "functions/reset_password/rules.json").read_bytes())
 DIRECTORY = DirectoryId("d-00fc2p61loop")
 RECEIVED = datetime(2026, 2, 1, 12, tzinfo=timezone.utc)
