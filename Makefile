@@ -86,9 +86,9 @@ fuzz: .venv/ready
 	  tests/unit/test_events_equivalences.py tests/unit/test_history.py tests/unit/test_password.py \
 	  tests/unit/test_settings.py tests/loopback/test_signature_properties.py tests/wire/test_garbage.py
 
-# A loopback cloud to point one's own scripts at; it prints the environment to export.
+# A loopback cloud to point one's own scripts at; it prints the environment to export. On a port: make cloud PORT=8080
 cloud: .venv/ready
-	@$(BIN)/python -m tests.localcloud
+	@$(BIN)/python -m tests.localcloud $(if $(PORT),--port $(PORT))
 
 # The status page in an ordinary browser: make status URL=https://....fcapp.run. It signs with your own access key.
 status: .venv/ready

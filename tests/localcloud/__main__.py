@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tests.localcloud.deployed import deploy
 from tests.localcloud.fc.functions import FunctionRefusedError
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopping = _stop_signal()
     try:
         with LocalCloud(port=options.port, tls=options.tls, store=_store(options.state)) as cloud:
-            manifest = deploy(cloud, options.deploy, os.environ, roles) if options.deploy else None
+            manifest = _deployed(cloud, options.deploy, roles) if options.deploy else None
             _announce(cloud, roles, manifest, tls=options.tls)
             stopping.wait()
     except (ManifestRefusedError, FunctionRefusedError, PackageError) as refusal:
@@ -46,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StateFileError, OSError) as problem:
         parser.error(_problem(problem, options.port))
     return 0
+
+
+def _deployed(cloud: LocalCloud, manifest: Path, roles: Roles) -> Manifest:
+    with Console(stderr=True).status(Text(f"Deploying {manifest} …")):  # seconds; with a package to build, longer
+        return deploy(cloud, manifest, os.environ, roles)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,7 +106,11 @@ def _store(path: Path | None) -> CallStore:
 
 
 def _problem(problem: Exception, port: int) -> str:
-    return str(problem) if isinstance(problem, StateFileError) else f"port {port}: {problem}"
+    if isinstance(problem, StateFileError):
+        return f"{problem}; nothing was started"
+    if isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE:
+        return f"port {port}: another program listens there; nothing was started. Take another, or 0 for a free one"
+    return f"port {port}: {problem}"
 
 
 def _stop_signal() -> threading.Event:
