@@ -22,7 +22,8 @@ _WIDEST = 26.0  # of a bar: few bars are no slabs
 _THINNEST = 1.0  # of a bar, wherever that leaves its neighbours their place
 _LOWEST = 2.0  # a single user beside a thousand is still to be seen
 _GAP = 0.24  # of a bar's place, between it and the next
-_LINE = 14.0  # of text
+_LINE = 14.0  # the height of a line of text
+_LETTER = 8.0  # the width of a letter, and more than of most
 _MARGIN = 14.0  # above bars, for the number on top of the highest
 
 
@@ -86,10 +87,10 @@ class Bar(msgspec.Struct, frozen=True):
     label: str  # what it says when pointed at
     top: bool = False  # the highest of its kind: its number is written at it
 
-    @property
-    def middle(self) -> float:
-        """Return where its number is centred."""
-        return round(self.x + self.width / 2, 2)
+    def centre(self, frame: Frame) -> float:
+        """Return where its number is centred: at its middle, unless the number would leave the bars' area."""
+        half = len(f"{self.count:,}") * _LETTER / 2
+        return round(min(max(self.x + self.width / 2, frame.left + half), frame.end - half), 2)
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -331,7 +332,7 @@ def _ages(days: int, scale: float, apart: float, frame: Frame) -> tuple[Tick, ..
 def age(one: Bin) -> str:
     """Return the ages, in days, that a bin stands for."""
     if one.days == 0:
-        return f"{one.start} days and more"
+        return f"{one.start} day{'' if one.start == 1 else 's'} and more"
     text = f"{one.start}" if one.days == 1 else f"{one.start} to {one.last}"
     return f"{text} day{'' if text == '1' else 's'}"
 

@@ -20,14 +20,15 @@ from urllib.parse import urlencode
 import jinja2
 import msgspec
 
-from shared import charts
+from shared import charts, commands
 from shared.charts import Chart
 from shared.doctor import Finding, Problem
 from shared.errors import RotatorError
-from shared.status import ALARMING, EXEMPT, Selection, State, Survey
+from shared.model import UserName
+from shared.status import ALARMING, EXEMPT, Gap, Selection, State, Survey
 
 # Of the style sheet, style.css beside the templates, which is written into each page. A test compares them.
-STYLE_HASH = "sha256-3CXSFWxbztZNr7O++Cx0ETEB/1Es1rWVyX2GdOsAGF0="
+STYLE_HASH = "sha256-osCvuqGzZFfqIUHNiNTgIOXVGjOebRDU8L3WKYASJWQ="
 
 HEADERS: Mapping[str, str] = {
     "Content-Type": "text/html; charset=utf-8",
@@ -46,7 +47,8 @@ HEADERS: Mapping[str, str] = {
 
 PER_PAGE = 50
 SHOWN = 3  # findings of one kind on the status page
-LISTED = 50  # of one kind on the doctor's
+NEAR = timedelta(days=2)  # of an instant whose hour matters
+LISTED = 60  # of one kind on the doctor's, who names no more than 50
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -57,26 +59,27 @@ class Word(msgspec.Struct, frozen=True):
     """How a state is written: in a word, in a sentence, and in which colour, beside an icon of its own."""
 
     title: str
+    many: str  # within a sentence, after a number
     means: str
     tone: str
     problem: Problem | None = None  # what the doctor says about it
 
 
 WORDS: Mapping[State, Word] = {
-    State.EXPIRED: Word("Expired", "cannot log on", "bad", Problem.EXPIRED),
-    State.STUCK: Word("Stuck claim", "the secret may not hold the live password", "bad", Problem.STUCK_CLAIM),
-    State.FOREIGN: Word("Foreign version", "readers get what something else wrote", "bad", Problem.VERSION_FOREIGN),
+    State.EXPIRED: Word("Expired", "expired", "cannot log on", "bad", Problem.EXPIRED),
+    State.STUCK: Word("Stuck claim", "stuck claims", "secret may be outdated", "bad", Problem.STUCK_CLAIM),
+    State.FOREIGN: Word("Foreign version", "foreign versions", "written by others", "bad", Problem.VERSION_FOREIGN),
     State.SECRET_IN_DELETION: Word(
-        "Secret in deletion", "readers get nothing, nor can it rotate", "bad", Problem.SECRET_IN_DELETION
+        "Secret in deletion", "secrets in deletion", "readers get nothing", "bad", Problem.SECRET_IN_DELETION
     ),
-    State.DUE: Word("Due", "the next scan rotates them", "soon"),
-    State.UNMANAGED: Word("Unmanaged", "no secret: nobody knows when they expire", "warn", Problem.UNMANAGED),
-    State.UNKNOWN: Word("Unknown", "what would say more could not be read", "dim"),
-    State.IN_PROGRESS: Word("In progress", "being rotated now", "busy"),
-    State.FRESH: Word("Fresh", "rotated recently enough", "good"),
-    State.SYNCHRONIZED: Word("Synchronized", "managed by an identity provider", "dim"),
-    State.PROTECTED: Word("Protected", "left alone: PROTECTED_USERS", "dim"),
-    State.DISABLED: Word("Disabled", "cannot log on, so left alone", "dim"),
+    State.DUE: Word("Due", "due", "the next scan rotates", "soon"),
+    State.UNMANAGED: Word("Unmanaged", "unmanaged", "expiry unknown", "warn", Problem.UNMANAGED),
+    State.UNKNOWN: Word("Unknown", "unknown", "could not be read", "warn"),
+    State.IN_PROGRESS: Word("In progress", "in progress", "being rotated now", "busy"),
+    State.FRESH: Word("Fresh", "fresh", "rotated recently", "good"),
+    State.SYNCHRONIZED: Word("Synchronized", "synchronized", "left to SCIM", "dim"),
+    State.PROTECTED: Word("Protected", "protected", "by PROTECTED_USERS", "dim"),
+    State.DISABLED: Word("Disabled", "disabled", "cannot log on", "dim"),
 }
 _ALWAYS = (State.EXPIRED, State.STUCK, State.DUE, State.UNMANAGED, State.FRESH)  # tiles, even of nobody
 _QUIET = tuple(EXEMPT.values())
@@ -99,13 +102,16 @@ TITLES: Mapping[Problem, str] = {
     Problem.UNMANAGED: "Unmanaged users",
 }
 
+# What is wrong with the whole directory, and is said above everything else.
+_WHOLE = (Problem.PERMISSION_MISSING, Problem.WRONG_REGION, Problem.ENDPOINT_UNREACHABLE, Problem.SSO_ENABLED)
+
 # What is not known because a part could not be read.
 LOST = {
-    "password policy": "So it is not known when passwords expire, nor who is due.",
-    "SSO logon": "So it is not known whether CloudSSO would reset anybody's password.",
-    "users": "So there is nobody to show.",
-    "secrets": "So it is not known who is managed, nor when anybody's password was rotated.",
-    "versions": "So claims and current versions were not looked at; the tags of the secrets say the rest.",
+    "password policy": "It is not known when passwords expire, nor who is due.",
+    "SSO logon": "It is not known whether CloudSSO would reset anybody's password.",
+    "users": "There is nobody to show.",
+    "secrets": "It is not known who is managed, nor when anybody's password was rotated.",
+    "versions": "Claims and current versions were not looked at; what the tags of the secrets say is shown.",
 }
 
 
@@ -139,7 +145,7 @@ class Tile(msgspec.Struct, frozen=True):
     @property
     def tone(self) -> str:
         """Return its colour: zero is nothing to look at."""
-        return self.word.tone if self.count else "none"
+        return self.word.tone if self.count else "zero"
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -150,12 +156,23 @@ class Verdict(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Banner(msgspec.Struct, frozen=True):
+    """Something that is wrong with the whole directory."""
+
+    title: str
+    reason: str
+    text: str
+    mend: tuple[str, ...]
+    more: str
+
+
 class Group(msgspec.Struct, frozen=True):
     """All findings of one kind."""
 
     problem: Problem
     shown: tuple[Finding, ...]
     count: int
+    counted: bool  # the doctor names some users and counts the others
     link: str  # to all whom it is about
 
     @property
@@ -169,9 +186,14 @@ class Group(msgspec.Struct, frozen=True):
         return "warn" if self.problem.advice else "bad"
 
     @property
-    def more(self) -> int:
-        """Return how many are not shown."""
-        return 0 if any(one.user is None for one in self.shown) else self.count - len(self.shown)
+    def many(self) -> str:
+        """Return how many there are."""
+        return f"{self.count:,}{'+' if self.counted else ''}"
+
+    @property
+    def more(self) -> bool:
+        """Tell whether there are others than those shown."""
+        return self.counted or (len(self.shown) < self.count and self.shown[0].user is not None)
 
 
 class Drawn(msgspec.Struct, frozen=True):
@@ -204,6 +226,7 @@ class Pages:
     def status(self, survey: Survey, selection: Selection, findings: Sequence[Finding], *, age: timedelta) -> str:
         """Return the page that shows how everybody stands. `age` is how old the survey is: it is kept for a while."""
         now = survey.as_of + age
+        above, rest = banners(survey, findings)
         return self._environment.get_template("status.html").render(
             view="status",
             survey=survey,
@@ -211,10 +234,14 @@ class Pages:
             now=now,
             age=age,
             when=lambda moment: relative(moment, now),
+            near=lambda moment: abs(moment - now) < NEAR,
             verdict=verdict(survey),
             tiles=tiles(survey, selection),
-            groups=groups(survey, findings, SHOWN),
-            lost=LOST,
+            banners=above,
+            groups=groups(survey, rest, SHOWN),
+            begin=begin(survey),
+            quiet=_QUIET,
+            secrets_known=secrets_known(survey),
             coming=coming(survey),
             ages=ages(survey),
             options=options(survey),
@@ -231,7 +258,6 @@ class Pages:
             when=lambda moment: relative(moment, survey.as_of),
             groups=found,
             total=sum(group.count for group in found),
-            lost=LOST,
         )
 
     def failure(self, error: RotatorError) -> str:
@@ -303,7 +329,7 @@ def verdict(survey: Survey) -> Verdict:  # noqa: PLR0911 - one line a verdict, i
     """Return the page in a sentence: the gravest thing that is so."""
     counts = survey.counts()
     alarming = sum(counts[state] for state in ALARMING)
-    told = ", ".join(f"{counts[state]:,} {WORDS[state].title.lower()}" for state in ALARMING if counts[state])
+    told = ", ".join(_counted(state, counts[state]) for state in ALARMING if counts[state])
     if survey.standings is None:
         return Verdict("bad", "The users could not be read", "What to do is said below.")
     if survey.sso_enabled:
@@ -314,7 +340,7 @@ def verdict(survey: Survey) -> Verdict:  # noqa: PLR0911 - one line a verdict, i
     if survey.gaps:
         return Verdict("warn", "A part of the picture is missing", "What could be read is shown.")
     if not survey.standings:
-        return Verdict("none", "The directory has no users", "There is nothing to rotate yet.")
+        return Verdict("calm", "The directory has no users", "There is nothing to rotate yet.")
     if not survey.managed:
         return Verdict("warn", "No password is managed yet", "Below is how to begin.")
     if counts[State.UNMANAGED]:
@@ -327,13 +353,24 @@ def verdict(survey: Survey) -> Verdict:  # noqa: PLR0911 - one line a verdict, i
     return Verdict("good", "Every password is in order", "Nobody needs you.")
 
 
+def _counted(state: State, count: int) -> str:
+    word = WORDS[state]
+    return f"{count:,} {word.title.lower() if count == 1 else word.many}"
+
+
 def tiles(survey: Survey, selection: Selection) -> tuple[Tile, ...]:
-    """Return a tile for every state that is worth one."""
+    """Return a tile for every state that is worth one. That nobody is in a state is not said where it is not known."""
+    known = survey.schedule is not None and secrets_known(survey)
     return tuple(
         Tile(state, count, WORDS[state], str(Link(state=state)), state is selection.state)
         for state, count in survey.counts().items()
-        if count or state in _ALWAYS
+        if count or (state in _ALWAYS and known)
     )
+
+
+def secrets_known(survey: Survey) -> bool:
+    """Tell whether the secrets could be read, and so whether a user without one has none."""
+    return not any(gap.part == "secrets" for gap in survey.gaps)
 
 
 def options(survey: Survey) -> tuple[tuple[State, Word, int], ...]:
@@ -341,26 +378,53 @@ def options(survey: Survey) -> tuple[tuple[State, Word, int], ...]:
     return tuple((state, WORDS[state], count) for state, count in survey.counts().items())
 
 
-def groups(survey: Survey, findings: Iterable[Finding], most: int) -> tuple[Group, ...]:
-    """Return findings by kind, the gravest first, and of each as many as are to be shown.
+def banners(survey: Survey, findings: Iterable[Finding]) -> tuple[tuple[Banner, ...], tuple[Finding, ...]]:
+    """Return what is wrong with the whole directory, each cause once, and the findings that are about users."""
+    whole = [one for one in findings if one.problem in _WHOLE]
+    parts: dict[tuple[str, str], list[Gap]] = defaultdict(list)
+    for gap in survey.gaps:
+        parts[gap.error.reason, gap.error.happened].append(gap)
+    found = []
+    for (reason, happened), gaps in parts.items():
+        said = next((one for one in whole if happened in one.what), None)
+        told = " and ".join(f"the {gap.part}" for gap in gaps)
+        lost = [LOST[gap.part] for gap in gaps if gap.part in LOST]
+        more = said.what.partition(happened)[2].strip() if said else gaps[0].error.cure
+        text = " ".join(filter(None, [happened, *lost, more]))
+        title = f"{told[:1].upper()}{told[1:]} could not be read"
+        found.append(Banner(title, reason, text, said.mend if said else (), said.more if said else ""))
+    found += [
+        Banner(TITLES[one.problem], one.problem.value, one.what, one.mend, one.more)
+        for one in whole
+        if one.problem is Problem.SSO_ENABLED
+    ]
+    return tuple(found), tuple(one for one in findings if one.problem not in _WHOLE)
 
-    The doctor names some of many users and counts the others, so those in a state are counted here.
-    """
+
+def groups(survey: Survey, findings: Iterable[Finding], most: int) -> tuple[Group, ...]:
+    """Return findings by kind, the gravest first, and of each as many as are to be shown."""
     found: dict[Problem, list[Finding]] = defaultdict(list)
     for one in findings:
         found[one.problem].append(one)
-    states = {word.problem: state for state, word in WORDS.items()}
-    counts = survey.counts()
-    return tuple(
-        Group(
-            problem,
-            tuple(found[problem][:most]),
-            max(len(found[problem]), counts[states[problem]] if problem in states else 0),
-            str(Link(state=states[problem])) if problem in states else str(Link(view="doctor")),
-        )
-        for problem in Problem
-        if problem in found
-    )
+    states = {word.problem: state for state, word in WORDS.items() if word.problem}
+    made = []
+    for problem in Problem:
+        if problem in found:
+            all_ = found[problem]
+            counted = len(all_) > 1 and all_[-1].user is None and all_[0].user is not None
+            count = len(all_) - counted
+            if problem is Problem.UNMANAGED:  # one finding for them all
+                count = sum(one.state is State.UNMANAGED and not one.selected for one in survey.standings or ())
+            link = Link(state=states[problem]) if problem in states else Link(view="doctor")
+            made.append(Group(problem, tuple(all_[:most]), count, counted, str(link)))
+    return tuple(made)
+
+
+def begin(survey: Survey) -> tuple[str, str]:
+    """Return the commands that make a first user managed."""
+    free = [one.user.name for one in survey.standings or () if one.state is State.UNMANAGED]
+    name = min(free, default=UserName("alice"))
+    return commands.rotate(name, DryRun=True), commands.rotate(name)
 
 
 def neighbours(selection: Selection) -> Mapping[str, str]:
@@ -390,9 +454,11 @@ def coming(survey: Survey) -> Drawn | None:
     now = sum(one <= survey.as_of for one in due)
     soon = sum(survey.as_of < one <= week for one in due)
     gone = sum(one <= week for one in expires)
+    among = ", the expired among them" if any(one.state is State.EXPIRED and one.due_at for one in rows) else ""
+    who = people(now) if now else "Nobody"
     says = (
-        f"{now:,} {'is' if now == 1 else 'are'} due now, {soon:,} more within 7 days. "
-        f"Without a rotation, {gone:,} would expire within 7 days."
+        f"{who} {'is' if now <= 1 else 'are'} due now{among}, {soon:,} more within 7 days. "
+        f"Without a rotation, {people(gone) if gone else 'nobody'} would expire within 7 days."
     )
     table = charts.timeline(due, expires, survey.as_of, schedule.max_age, charts.TABLE)
     return Drawn(

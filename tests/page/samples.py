@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 
+from msgspec.structs import replace
+
 from shared.commands import Commands
 from shared.doctor import Doctor, Finding
 from shared.expiry import Schedule
@@ -205,7 +207,7 @@ def standing(name: str, state: State = State.FRESH, *, seed: int = 1) -> Standin
         return judge().standing(made(f"root-{name}"), None, None)
     one = made(name)
     if state is State.UNKNOWN:
-        return judge(None).standing(one, *fresh(one, dice(seed), 10))
+        return replace(judge(), secrets_known=False).standing(one, None)
     found = judge().standing(one, *KINDS[state](one, dice(seed)))
     assert found.state is state, (found.state, state)
     return found
