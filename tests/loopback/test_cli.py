@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from alibabacloud_kms20160120.client import Client as KmsClient
@@ -20,6 +22,7 @@ from alibabacloud_tea_openapi.models import Config
 from tests.localcloud.__main__ import main
 from tests.localcloud.server import ADMIN_POLICY
 from tests.loopback import clients
+from tests.viewer.signing import Credentials, signed_headers
 
 ROOT = Path(__file__).parents[2]
 READ_ONLY = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "kms:Get*", "Resource": "*"}]}
@@ -143,6 +146,20 @@ def test_what_an_s_yaml_declares_is_served_and_runs() -> None:
         assert controls(cloud, "POST", "/messages", sent)["MessageId"]
         delivered = until_there(lambda: controls(cloud, "GET", "/deliveries") or controls(cloud, "GET", "/logs"))
         assert "cloudsso-rotator-reset-password" in json.dumps(delivered)
+        (page,) = controls(cloud, "GET", "/triggers")
+        assert page["URL"] in cloud.table
+        assert shown(cloud, page["URL"] + "/").startswith(b"<!doctype html>")
+
+
+def shown(cloud: SimpleNamespace, url: str) -> bytes:
+    """Ask an HTTP trigger as the role admin does."""
+    own = cloud.owned["admin"]
+    names = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+    headers = signed_headers(url, Credentials(*(own[name] for name in names)), datetime.now(timezone.utc))
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    connection.request("GET", urlsplit(url).path, headers=headers)
+    with contextlib.closing(connection):
+        return connection.getresponse().read()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from darabonba.exceptions import UnretryableException
 
 from tests.localcloud.fc.backend import Target
 from tests.localcloud.fc.functions import FunctionSpec
-from tests.localcloud.fc.props import TimerConfig
+from tests.localcloud.fc.props import HttpConfig, TimerConfig
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import FC_REGION, LocalCloud
 from tests.loopback import clients
@@ -149,6 +149,13 @@ def test_another_process_can_fire_a_timer_and_read_what_came_of_it(skipping: Loc
     (record,) = control(skipping, "GET", "/logs").body
     assert (record["function"], record["request_id"]) == ("tick", reply.body["RequestId"])
     assert '"triggerName": "daily"' in record["text"]
+
+
+def test_another_process_learns_where_the_http_triggers_answer(skipping: LocalCloud) -> None:
+    assert control(skipping, "GET", "/triggers").body == []
+    skipping.http.deploy(Target("status"), "page", HttpConfig(auth_type="function", methods=["GET"]))
+    url = skipping.fc.url("status", "page")
+    assert control(skipping, "GET", "/triggers").body == [{"FunctionName": "status", "TriggerName": "page", "URL": url}]
 
 
 @pytest.mark.parametrize(

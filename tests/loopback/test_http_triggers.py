@@ -221,6 +221,7 @@ def test_what_a_function_says_becomes_the_answer(
 def test_an_answer_that_is_none_is_a_bad_response(workshop: Workshop, said: object) -> None:
     reply = Site(workshop, SAYS).ask(method="POST", body=json.dumps(said).encode())
     assert reply.refusal == (502, "BadResponse")
+    assert reply.headers["x-fc-error-type"] == "UnhandledInvocationError"
 
 
 def test_headers_that_are_not_a_functions_to_set_do_not_pass(workshop: Workshop) -> None:
@@ -295,6 +296,7 @@ def test_a_request_without_a_signature_is_refused(workshop: Workshop) -> None:
         reply = site.ask(sign=False, headers=headers)
         assert reply.refusal == (400, "MissingRequiredHeader")
         assert reply.json()["Message"] == "required HTTP header Date was not specified"
+        assert reply.headers["x-fc-error-type"] == "FcCommonError"
     assert site.cloud.fc.logs() == []
 
 

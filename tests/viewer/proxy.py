@@ -8,6 +8,8 @@ sends. What is left: a cookie has no port, so somebody else's server on 127.0.0.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 import html
 import secrets
@@ -126,16 +128,30 @@ class Viewer:
         return hmac.compare_digest(given.encode(), self._token.encode())
 
 
+_STYLE = (
+    "body{margin:0;font:1rem/1.5 system-ui,sans-serif}main{max-width:42rem;margin:0 auto;padding:12vh 1.5rem}"
+    "h1{font-size:1.5rem;line-height:1.25;text-wrap:balance}dt{opacity:.75;margin-top:1rem}dd{margin:0}"
+    "code{overflow-wrap:anywhere}"
+)
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_OWN = {
+    **_AT_LEAST,
+    "content-security-policy": f"{_AT_LEAST['content-security-policy']}; style-src 'sha256-{_STYLE_HASH}'",
+}
+
+
 def _told(trouble: Trouble) -> Response:
-    """Return a trouble as a page of its own: plain, and everything in it escaped."""
+    """Return a trouble as a page of its own, with everything in it escaped."""
     rest = [
-        f"<p>{html.escape(label)}: <code>{html.escape(value)}</code></p>"
+        f"<dt>{html.escape(label)}</dt><dd><code>{html.escape(value)}</code></dd>"
         for label, value in (("What it said", trouble.detail), ("Request", trouble.request_id))
         if value
     ]
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-        '<meta name="viewport" content="width=device-width"><title>Cannot show the page</title></head><body><main>'
-        f"<h1>{html.escape(trouble.what)}</h1><p>{html.escape(trouble.cure)}</p>{''.join(rest)}</main></body></html>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(trouble.what)}</title><style>{_STYLE}</style></head><body><main>"
+        f"<h1>{html.escape(trouble.what)}</h1><p>{html.escape(trouble.cure)}</p>"
+        f"<dl>{''.join(rest)}</dl></main></body></html>"
     )
-    return HTMLResponse(page, trouble.status, headers=dict(_AT_LEAST))
+    return HTMLResponse(page, trouble.status, headers=_OWN)

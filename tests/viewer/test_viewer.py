@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -28,6 +30,7 @@ from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.gateway.listener import Listener
 from tests.localcloud.ram.service import Credentials as Key
 from tests.localcloud.server import ADMIN_POLICY, LocalCloud
+from tests.viewer import troubles
 from tests.viewer.__main__ import CredentialsMissingError, credentials_of, main, said
 from tests.viewer.proxy import Viewer
 from tests.viewer.signing import Credentials
@@ -266,6 +269,9 @@ def test_a_key_without_the_permission_is_told_the_statement_that_gives_it(place:
         reply = shown.browser.get("/")
     assert reply.status == 403
     assert "fc:InvokeFunction" in reply.body
+    (style,) = re.findall("<style>(.*)</style>", reply.body)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in reply.headers["content-security-policy"]
     assert [trouble.status for trouble in shown.told] == [403]
     assert shown.told[0].request_id
 
@@ -374,6 +380,28 @@ def test_a_certificate_that_nobody_vouches_for_is_named() -> None:
         answer = upstream.get("/", "*/*")
     assert isinstance(answer, Unreached)
     assert answer.what == "tls"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"RequestId": "r", "Code": "AccessDenied", "Message": "no"}',
+        b'{"errorCode": "AccessDenied", "errorMessage": "no"}',
+    ],
+)
+def test_a_refusal_is_known_in_both_documented_forms(body: bytes) -> None:
+    for headers in ({}, {"x-fc-error-type": "FcCommonError"}):
+        answer = Fetched(403, headers, body)
+        assert (answer.failed, answer.refusal()) == (False, ("AccessDenied", "no"))
+
+
+@pytest.mark.parametrize("status", [200, 502])
+def test_an_exception_is_the_functions_failure_whatever_its_status(status: int) -> None:
+    """No page of FC 3.0 has the status of a function error behind an HTTP trigger; elsewhere it is 200."""
+    answer = Fetched(status, {"x-fc-error-type": "UnhandledInvocationError"}, b'{"errorMessage": "secret"}')
+    trouble = troubles.of(answer, Address.parse(NOBODY))
+    assert trouble is not None
+    assert (trouble.status, "secret" in repr(trouble)) == (502, False)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"Code": "x"}', b"<html>"])

@@ -66,7 +66,7 @@ def of(answer: Fetched | Unreached, address: Address) -> Trouble | None:
         status, what, cure = _UNREACHED[answer.what]
         return Trouble(status, what, cure, answer.detail)
     request_id = answer.headers.get("x-fc-request-id", "")
-    if "x-fc-error-type" in answer.headers:  # its body is an exception with a stack trace: for the log, not for a page
+    if answer.failed:  # its body is an exception with a stack trace: for the log, not for a page
         what = "The function failed before it could answer."
         cure = f"Look for request {request_id or 'id'} in the function's log (Log Service), and reload."
         return Trouble(502, what, cure, answer.headers["x-fc-error-type"], request_id)
@@ -88,7 +88,7 @@ def _explained(status: int, code: str, message: str, address: Address) -> tuple[
     if status == 404:
         return (
             "There is no such trigger.",
-            "Copy the URL again from the console (function rotation_status, Triggers, page), or from `s info`.",
+            "Copy the URL again from what `s rotation_status info` prints, or from the console (function, Triggers).",
         )
     if status >= 500:
         return "Function Compute has a problem of its own.", "Reload in a minute; the request id helps its support."

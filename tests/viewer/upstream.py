@@ -16,10 +16,8 @@ from requests.utils import get_environ_proxies
 from tests.viewer.signing import Credentials, NotSignableError, signed_headers
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_SECONDS = (
-    10,
-    120,
-)  # to connect, and between two bytes: a first request starts an instance and reads every secret's list
+_SECONDS = (10, 310)  # to connect, and between two bytes: longer than the function may take
+_OWN_ERROR = "FcCommonError"  # "HTTP functions: troubleshooting" page
 _AGENT = "cloudsso-rotator-viewer"
 _DOMAIN_PARTS = 4  # <trigger>.<region>.fcapp.run
 
@@ -70,17 +68,27 @@ class Fetched:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
+    @property
+    def failed(self) -> bool:
+        """Tell whether the function raised; Function Compute's own refusals are FcCommonError, if they have a type."""
+        return self.headers.get("x-fc-error-type", _OWN_ERROR) != _OWN_ERROR
+
     def refusal(self) -> tuple[str, str] | None:
-        """Return the code and the message, if Function Compute refused; None of what the function itself answered."""
-        if self.status < HTTPStatus.BAD_REQUEST or "x-fc-error-type" in self.headers:
+        """Return the code and the message, if Function Compute refused; None of what the function itself answered.
+
+        Two forms are documented: Code and Message (API 2023-03-30), errorCode and errorMessage (error code page).
+        """
+        if self.status < HTTPStatus.BAD_REQUEST:
             return None
         try:
             said = json.loads(self.body)
         except ValueError:
             return None
-        if not isinstance(said, dict) or not {"Code", "Message", "RequestId"} <= said.keys():
-            return None
-        return str(said["Code"]), str(said["Message"])
+        found = {str(name).lower(): str(value) for name, value in said.items()} if isinstance(said, dict) else {}
+        for code, message, more in (("code", "message", "requestid"), ("errorcode", "errormessage", "errorcode")):
+            if {code, message, more} <= found.keys():
+                return found[code], found[message]
+        return None
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ class Upstream:
     def get(self, path: str, accept: str) -> Fetched | Unreached:
         """Ask for a path, with its query as the browser sent it.
 
-        May block for two minutes, and raises nothing: what is wrong with the path or the network is the result.
+        May block for five minutes, and raises nothing: what is wrong with the path or the network is the result.
         """
         with requests.Session() as session:
             # A .netrc entry would take the place of the signature; proxies and certificates are taken from the

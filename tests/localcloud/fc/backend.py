@@ -14,6 +14,7 @@ from typing import Literal, Protocol, get_args
 from tests.localcloud.api import ApiError
 
 LATEST = "LATEST"
+UNHANDLED = "UnhandledInvocationError"  # the one error type of a Python function ("Error handling" page)
 
 TaskState = Literal[
     "Enqueued",  # waiting in the queue

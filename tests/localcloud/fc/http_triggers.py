@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tests.localcloud.api import ApiError
 from tests.localcloud.fc import http_events
 from tests.localcloud.fc.api3 import TASK_ID
-from tests.localcloud.fc.backend import Backend, Target
+from tests.localcloud.fc.backend import UNHANDLED, Backend, Target
 from tests.localcloud.fc.entrance import Entrance
 from tests.localcloud.fc.http_events import Domain
 from tests.localcloud.fc.http_signature import HttpVerifier
@@ -73,9 +73,10 @@ class _Trigger:
         return {"FunctionName": self._target.function, "TriggerName": self._name, "Method": request.method}
 
     def refused(self, refusal: ApiError, request_id: str, headers: Mapping[str, str]) -> Answer:
-        """See Api; the form is that of the API."""
+        """See Api; the form is that of the API, the type that of the "HTTP functions: troubleshooting" page."""
         body = {"RequestId": request_id, "Code": refusal.code, "Message": refusal.message, **refusal.extra}
-        added = {**http_events.always(request_id), **headers}
+        kind = UNHANDLED if refusal.code == "BadResponse" else "FcCommonError"
+        added = {**http_events.always(request_id), "x-fc-error-type": kind, **headers}
         return Answer(refusal.status, json.dumps(body).encode(), refusal.code, added)
 
     def _config(self) -> HttpConfig:

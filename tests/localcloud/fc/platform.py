@@ -16,6 +16,7 @@ from tests.localcloud.api import ApiError, Clock
 from tests.localcloud.fc.asynchronous import AsyncQueue
 from tests.localcloud.fc.backend import (
     LATEST,
+    UNHANDLED,
     AsyncConfig,
     Result,
     Target,
@@ -38,7 +39,6 @@ from tests.localcloud.fc.service import FunctionCompute
 from tests.localcloud.ram.service import Credentials, Ram, Role
 from tests.localcloud.timeline import Timeline
 
-UNHANDLED = "UnhandledInvocationError"  # the one error type of a Python function ("Error handling" page)
 CREDENTIAL_SECONDS = 36 * 3600.0  # "Context" page
 _RETRY_SECONDS = re.compile(r"(\d+) s")
 
