@@ -1,0 +1,541 @@
+"""What the page says of every state and of what is missing, and that nothing from outside becomes a part of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from shared import page
+from shared.doctor import Finding, Problem
+from shared.errors import (
+    DirectoryUnavailable,
+    RotatorError,
+    SecretStoreDenied,
+    SecretStoreUnavailable,
+    SettingsError,
+    UnexpectedFailure,
+)
+from shared.page import HEADERS, TITLES, WORDS, Link, Pages, relative, visible
+from shared.status import ALARMING, Gap, Selection, State, Survey
+from tests.page import samples
+from tests.page.samples import DAY, NOW, crowd, findings, selected, standing, survey
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "functions" / "rotation_status"
+PAGES = Pages(TEMPLATES)
+OUTAGE = SecretStoreUnavailable("KMS did not answer within 5 s.")
+DENIED = SecretStoreDenied("RAM does not allow kms:ListSecrets.")
+VOID = {"br", "hr", "img", "input", "meta"}
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "{{ 7 * 7 }}{% raw %}",
+    "&lt;b&gt;&amp;",
+    "x" * 64,
+    "\u202ecod.ecila",
+    "a\x00b\nc\u2028",
+)
+
+
+class Outline(HTMLParser):
+    """What a browser would find, checked for balance on the way."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self._quiet = 0
+        self.feed(text)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs), (tag, attrs)
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self._open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag: str) -> Iterator[dict[str, str | None]]:
+        return (attributes for name, attributes in self.tags if name == tag)
+
+    def links(self) -> list[str]:
+        return [each["href"] or "" for each in self.all("a")]
+
+
+def shown(  # noqa: PLR0913 - as a browser asks
+    found: Survey,
+    *,
+    state: State | None = None,
+    search: str = "",
+    number: int = 1,
+    said: tuple[Finding, ...] | None = None,
+    age: float = 20,
+) -> Outline:
+    selection = selected(found, state, search, number)
+    told = findings(found) if said is None else said
+    return Outline(PAGES.status(found, selection, told, age=timedelta(seconds=age)))
+
+
+def doctor(found: Survey, said: tuple[Finding, ...] | None = None) -> Outline:
+    return Outline(PAGES.doctor(found, findings(found) if said is None else said))
+
+
+# ------------------------------------------------------------------------------------------------------------- headers
+
+
+def test_the_style_sheet_is_the_one_that_the_policy_allows() -> None:
+    text = PAGES.failure(SettingsError("Nothing is set."))
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"sha256-{digest}" == page.STYLE_HASH, "write the left one into shared/page.py"
+
+
+def test_the_policy_allows_one_style_sheet_and_a_form_and_nothing_else() -> None:
+    policy = dict(each.strip().split(" ", 1) for each in HEADERS["Content-Security-Policy"].split(";"))
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": f"'{page.STYLE_HASH}'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }
+    assert HEADERS["Cache-Control"] == "no-store"
+    assert HEADERS["Content-Type"] == "text/html; charset=utf-8"
+    assert HEADERS["Referrer-Policy"] == "no-referrer"
+    assert HEADERS["X-Content-Type-Options"] == "nosniff"
+
+
+def test_no_template_marks_text_as_safe() -> None:
+    for template in TEMPLATES.glob("*.html"):
+        text = template.read_text(encoding="utf-8")
+        assert not re.search(r"\bsafe\b|autoescape|Markup", text), template.name
+
+
+def test_no_template_has_a_script_or_a_style_of_an_element_or_names_a_host() -> None:
+    for template in TEMPLATES.glob("*.html"):
+        text = template.read_text(encoding="utf-8")
+        assert not re.search(r"<script|javascript:|\son\w+=|\sstyle=|https?:|//\w", text), template.name
+    assert "url(" not in (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    assert "@import" not in (TEMPLATES / "style.css").read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------------------------------ escaping
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_adds_nothing_to_the_page(name: str) -> None:
+    plain = shown(survey([standing("alice", state) for state in ALARMING]), search="alice")
+    one = replace(standing("alice").user, name=name)
+    rows = [replace(standing("alice", state), user=one, secret=f"cloudsso/{name}") for state in ALARMING]
+    hostile = shown(survey(rows), search=name)
+    assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in plain.tags]
+    assert [sorted(attributes) for _, attributes in hostile.tags] == [
+        sorted(attributes) for _, attributes in plain.tags
+    ]
+    assert str(visible(name)) in hostile.text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_findings_errors_and_directories_add_nothing_either(name: str) -> None:
+    def told(text: str) -> tuple[Outline, ...]:
+        said = tuple(Finding(problem, text, (text,), text) for problem in Problem)  # type: ignore[arg-type]
+        found = replace(survey([standing("alice")]), directory_id=text, gaps=(Gap(text, SecretStoreDenied(text)),))
+        return shown(found, said=said), doctor(found, said), Outline(PAGES.failure(UnexpectedFailure(text)))
+
+    for hostile, plain in zip(told(name), told("plain"), strict=True):
+        assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in plain.tags]
+
+
+def test_characters_that_nobody_sees_or_that_turn_the_direction_are_shown_as_escapes() -> None:
+    assert visible("a\u202eb\x00c\u200bd") == "a\\u202eb\\x00c\\u200bd"
+    assert visible("Zoë 王") == "Zoë 王"
+    assert visible(7) == 7
+
+
+@given(st.text(max_size=40))
+def test_what_is_shown_of_any_text_is_printable(text: str) -> None:
+    assert str(visible(text)).isprintable()
+
+
+# ------------------------------------------------------------------------------------------------------------- states
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_is_shown_in_a_word_with_a_shape_of_its_own(state: State) -> None:
+    found = survey([standing("alice", state)])
+    assert found.counts()[state] == 1
+    outline = shown(found)
+    assert WORDS[state].title in outline.text
+    symbols = [each["id"] for each in outline.all("symbol")]
+    assert f"i-{state.value}" in symbols
+    used = {each["href"] for each in outline.all("use")}
+    assert f"#i-{state.value}" in used
+    assert used <= {f"#{each}" for each in symbols}
+
+
+def test_no_two_states_share_a_word_or_a_shape() -> None:
+    assert len({word.title for word in WORDS.values()}) == len(State) == len(WORDS)
+    drawn = re.findall(
+        r'<symbol id="i-[\w-]+" viewBox="0 0 16 16">(.*?)</symbol>', (TEMPLATES / "icons.html").read_text()
+    )
+    assert len(set(drawn)) == len(drawn) == len(State)
+
+
+def test_every_problem_has_a_title() -> None:
+    assert set(TITLES) == set(Problem)
+
+
+def test_tiles_count_every_state_and_link_to_its_users() -> None:
+    found = crowd(300)
+    tiles = page.tiles(found, selected(found))
+    assert sum(tile.count for tile in tiles) == 300
+    assert all(found.counts()[tile.state] == tile.count for tile in tiles)
+    outline = shown(found)
+    for tile in tiles:
+        assert f"?state={tile.state.value}#users" in outline.links()
+
+
+def test_the_urgent_come_first_and_whoever_is_exempt_comes_last() -> None:
+    rows = [standing(f"u{index}", state, seed=index) for index, state in enumerate(reversed(State))]
+    text = shown(survey(rows)).text
+    table = text[text.index("Version Last outcome") :]
+    places = [table.index(WORDS[state].title) for state in (*ALARMING, State.DUE, State.UNMANAGED, State.FRESH)]
+    assert places == sorted(places)
+    assert table.index("Fresh") < table.index("Disabled")
+
+
+def test_a_row_says_what_is_known_of_a_user() -> None:
+    text = shown(survey([standing("alice", State.STUCK)])).text
+    assert "cloudsso/d-00fc2p61example/alice" in text
+    assert re.search(r"r3 current r4-c1 claimed \d+ hours ago reset-outcome-unknown", text)
+    assert re.search(r"\d+ days ago \d+ (Dec|Jan|Feb) 202[56] in \d+ days", text)
+
+
+def test_an_instant_within_two_days_has_its_hour() -> None:
+    near = replace(standing("alice"), expires_at=NOW + timedelta(hours=30))
+    far = replace(standing("alice"), expires_at=NOW + timedelta(days=3))
+    assert "in 1 day 4 Mar 2026, 14:41" in shown(survey([near])).text
+    assert "in 2 days 6 Mar 2026 r" in shown(survey([far])).text
+
+
+def test_how_many_secrets_were_looked_at_is_said() -> None:
+    text = shown(samples.blurred(crowd(300), 20)).text
+    assert "Versions of 20 of 284 secrets were looked at: the most suspicious first. The others are judged by" in text
+
+
+def test_the_page_says_how_old_it_is_and_how_to_have_it_read_now() -> None:
+    found = survey([standing("alice")])
+    assert "3 Mar 2026, 08:41 UTC read 20 s ago" in shown(found).text
+    assert "08:41 UTC read now" in shown(found, age=0.2).text
+    assert "?fresh=1" in shown(found).links()
+
+
+# ------------------------------------------------------------------------------------------------------------ verdicts
+
+
+@pytest.mark.parametrize(
+    ("found", "tone", "title"),
+    [
+        (survey(None), "bad", "The users could not be read"),
+        (survey([]), "calm", "The directory has no users"),
+        (survey([standing("a")], sso_enabled=True), "bad", "SSO logon is enabled: nobody's password can be reset"),
+        (survey([standing("a", State.STUCK)]), "bad", "1 user needs you"),
+        (survey([standing("a", State.STUCK), standing("b", State.EXPIRED)]), "bad", "2 users need you"),
+        (survey([standing("a")], gaps=[Gap("SSO logon", OUTAGE)]), "warn", "A part of the picture is missing"),
+        (survey([standing("a", State.UNMANAGED)]), "warn", "No password is managed yet"),
+        (survey([standing("a", State.UNMANAGED), standing("b")]), "warn", "1 user is not managed"),
+        (survey([standing("a")]), "good", "Every password is in order"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_the_gravest_thing_is_the_headline(found: Survey, tone: str, title: str) -> None:
+    verdict = page.verdict(found)
+    assert (verdict.tone, verdict.title) == (tone, title)
+    assert title in shown(found).text
+
+
+def test_the_headline_counts_what_is_alarming() -> None:
+    rows = [standing("a", State.STUCK), standing("b", State.STUCK), standing("c", State.SECRET_IN_DELETION)]
+    assert page.verdict(survey(rows)).detail == "2 stuck claims, 1 secret in deletion."
+
+
+# ---------------------------------------------------------------------------------------------------- what is missing
+
+
+def test_what_could_not_be_read_is_said_once_for_each_cause_with_its_commands() -> None:
+    found = survey(
+        [standing("alice", State.UNKNOWN)],
+        gaps=[Gap("secrets", OUTAGE), Gap("versions", OUTAGE), Gap("SSO logon", DirectoryUnavailable("No answer."))],
+        sso_enabled=None,
+    )
+    text = shown(found).text
+    assert text.count("The secrets and the versions could not be read secret-store-unavailable") == 1
+    assert text.count("The SSO logon could not be read directory-unavailable") == 1
+    assert "It is not known who is managed" in text
+    assert text.count("aliyun kms ListSecrets") == 1
+    assert "SSO logon not known" in text
+
+
+def test_without_the_secrets_nobody_is_said_to_be_in_order_or_without_a_secret() -> None:
+    found = survey([standing("alice", State.UNKNOWN), standing("bob", State.UNKNOWN)], gaps=[Gap("secrets", DENIED)])
+    outline = shown(found)
+    assert "managed: not known" in outline.text
+    assert "secret not known" in outline.text
+    assert "no secret" not in outline.text
+    assert [tile.state for tile in page.tiles(found, selected(found))] == [State.UNKNOWN]
+
+
+def test_without_the_policy_there_is_no_timeline_and_nobody_is_said_to_be_due() -> None:
+    found = survey([standing("alice")], schedule=None, gaps=[Gap("password policy", DirectoryUnavailable("No."))])
+    text = shown(found).text
+    assert page.coming(found) is None
+    assert "What is coming" not in text
+    assert "Passwords live not known" in text
+
+
+def test_a_cause_that_the_doctor_has_no_finding_for_is_said_with_the_errors_own_cure() -> None:
+    found = survey([standing("alice")], gaps=[Gap("versions", OUTAGE)])
+    assert OUTAGE.cure in shown(found, said=()).text
+
+
+def test_sso_is_said_above_everything_else_with_the_command_that_disables_it() -> None:
+    text = shown(survey([standing("alice")], sso_enabled=True)).text
+    assert text.index("SetExternalSAMLIdentityProvider") < text.index("What is coming")
+    assert text.count("SetExternalSAMLIdentityProvider") == 1
+
+
+def test_an_empty_directory_says_what_to_do_first() -> None:
+    text = shown(survey([])).text
+    assert "What to do first" in text
+    assert """s reset_password invoke --event '{"UserName": "alice", "DryRun": true}'""" in text
+
+
+def test_a_directory_that_nobody_manages_says_how_to_begin_with_one_of_its_users() -> None:
+    text = shown(survey([standing("zoe", State.UNMANAGED), standing("kim", State.UNMANAGED)])).text
+    assert "How to begin" in text
+    assert """s reset_password invoke --event '{"UserName": "kim", "DryRun": true}'""" in text
+
+
+@pytest.mark.parametrize(
+    "error", [SettingsError("A setting is missing."), UnexpectedFailure("A ValueError at scan.py:7.")]
+)
+def test_a_failure_says_what_happened_why_and_what_to_do(error: RotatorError) -> None:
+    text = Outline(PAGES.failure(error)).text
+    assert error.happened in text
+    assert error.cure in text
+    assert error.reason in text
+
+
+# ---------------------------------------------------------------------------------------------------------- findings
+
+
+def test_findings_are_grouped_and_long_lists_are_cut_with_a_link_to_all() -> None:
+    found = survey([standing(f"user{index:03}", State.STUCK, seed=index) for index in range(70)])
+    (group,) = page.groups(found, findings(found), page.SHOWN)
+    assert (group.problem, len(group.shown)) == (Problem.STUCK_CLAIM, page.SHOWN)
+    assert group.more
+    outline = shown(found)
+    assert "?state=stuck" in outline.links()
+    assert len(list(outline.all("code"))) < 20
+
+
+def test_unmanaged_users_are_called_out_and_counted() -> None:
+    rows = [standing("alice"), *(standing(f"user{index}", State.UNMANAGED) for index in range(7))]
+    found = survey(rows)
+    assert [(group.problem, group.count) for group in page.groups(found, findings(found), 3)] == [
+        (Problem.UNMANAGED, 7)
+    ]
+    assert "Unmanaged users 7" in shown(found).text
+
+
+def test_the_doctors_page_has_every_finding_with_its_commands_and_where_to_read_on() -> None:
+    found = crowd(300)
+    outline = doctor(found)
+    for one in findings(found):
+        assert one.what.replace("\n", " ") in outline.text
+        assert one.more in outline.text
+        for command in one.mend:
+            assert command in outline.text
+    assert {f"#{one.problem.value}" for one in findings(found)} <= set(outline.links())
+    assert doctor(survey([standing("alice")])).text.count("Nothing to mend") == 2  # title and headline
+
+
+# ------------------------------------------------------------------------------------------------- filter and paging
+
+
+def test_links_are_relative_queries_without_what_goes_without_saying() -> None:
+    assert str(Link(state=State.STUCK)) == "?state=stuck"
+    assert str(Link(State.STUCK, "a&b=<c>", 3)) == "?state=stuck&q=a%26b%3D%3Cc%3E&page=3"
+    assert str(Link(view="doctor")) == "?view=doctor"
+    assert str(Link(form="json")) == "?format=json"
+
+
+@given(st.none() | st.sampled_from(State), st.text(max_size=20), st.integers(1, 9))
+def test_a_link_asks_for_what_it_was_made_of(state: State | None, search: str, number: int) -> None:
+    search = search.encode("utf-8", "ignore").decode()
+    asked = dict(parse_qsl(str(Link(state, search, number))[1:]))
+    assert asked.get("state") == (state.value if state else None)
+    assert asked.get("q", "") == search
+    assert int(asked.get("page", 1)) == number
+
+
+@pytest.mark.parametrize("view", ["status", "doctor"])
+def test_every_link_stays_on_the_page(view: str) -> None:
+    found = crowd(300)
+    outline = shown(found, number=2) if view == "status" else doctor(found)
+    assert all(link.startswith(("?", "#")) for link in outline.links())
+    assert all(form["method"] == "get" for form in outline.all("form"))
+
+
+def test_pages_lead_to_each_other_and_keep_the_filter() -> None:
+    selection = Selection((), 300, 2, 6, State.FRESH, "a b")
+    assert page.neighbours(selection) == {
+        "first": "?state=fresh&q=a+b",
+        "previous": "?state=fresh&q=a+b",
+        "next": "?state=fresh&q=a+b&page=3",
+        "last": "?state=fresh&q=a+b&page=6",
+    }
+    assert set(page.neighbours(Selection((), 0, 1, 1)).values()) == {""}
+
+
+def test_the_table_says_which_part_of_whom_it_shows() -> None:
+    assert "All 300, the urgent first; page 6 of 6. Times are UTC." in shown(crowd(300), number=6).text
+    assert "251\u2013300 of 300" in shown(crowd(300), number=6).text
+    assert "9 of 300, the urgent first. Times are UTC." in shown(crowd(300), state=State.UNMANAGED).text
+    assert "Nobody matches. Show everybody" in shown(crowd(300), search="nobody at all").text
+
+
+def test_the_filter_keeps_what_was_asked() -> None:
+    outline = shown(crowd(300), state=State.DUE, search='a"b')
+    assert 'a"b' in [each.get("value") for each in outline.all("input")]
+    assert [each["value"] for each in outline.all("option") if "selected" in each] == ["due"]
+
+
+# --------------------------------------------------------------------------------------------------- charts and words
+
+
+def test_charts_have_a_name_a_description_and_a_table() -> None:
+    outline = shown(crowd(300))
+    charts = [each for each in outline.all("svg") if each.get("role") == "img"]
+    ids = {each["id"] for _, each in outline.tags if "id" in each}
+    assert len(charts) == 4  # two, each wide and narrow
+    assert all(set((each["aria-labelledby"] or "").split()) <= ids for each in charts)
+    assert outline.text.count("The same as a table") == 2
+
+
+def test_the_table_of_a_chart_adds_up() -> None:
+    found = crowd(300)
+    coming, ages = page.coming(found), page.ages(found)
+    assert coming is not None
+    assert ages is not None
+    due = sum(one.due_at is not None and one.state not in page._QUIET for one in found.standings or ())
+    assert sum(int(row[1]) for row in coming.rows) == due
+    assert sum(int(row[1]) for row in ages.rows) == due
+    assert len(coming.rows) <= 14
+
+
+def test_no_user_means_no_chart() -> None:
+    assert page.coming(survey([])) is None
+    assert page.ages(survey([standing("alice", State.UNMANAGED)])) is None
+
+
+def test_what_is_coming_is_said_in_a_sentence() -> None:
+    def said(*rows: float) -> str:
+        chance = samples.dice(1)
+        made = [samples.made(f"u{index}") for index in range(len(rows))]
+        all_ = [
+            samples.judge().standing(one, *samples.fresh(one, chance, days))
+            for one, days in zip(made, rows, strict=True)
+        ]
+        drawn = page.coming(survey(all_))
+        return drawn.says if drawn else ""
+
+    assert said(1) == "Nobody is due now, 0 more within 7 days. Without a rotation, nobody would expire within 7 days."
+    assert said(95, 85, 70) == (
+        "2 users are due now, the expired among them, 1 more within 7 days. "
+        "Without a rotation, 1 user would expire within 7 days."
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "just now"),
+        (-59, "just now"),
+        (60, "in 1 minute"),
+        (-3599, "59 minutes ago"),
+        (7200, "in 2 hours"),
+        (-86_400, "1 day ago"),
+        (1_200 * 86_400, "in 1,200 days"),
+    ],
+)
+def test_instants_are_said_relative_to_now(seconds: int, said: str) -> None:
+    assert relative(NOW + timedelta(seconds=seconds), NOW) == said
+
+
+def test_spans_are_said_in_days() -> None:
+    assert page.days(14 * DAY) == "14 days"
+    assert page.days(DAY) == "1 day"
+    assert page.days(DAY * 1.25) == "1.25 days"
+    assert page.number(30_000) == "30,000"
+
+
+# -------------------------------------------------------------------------------------------------------- structure
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        survey(None),
+        survey([]),
+        crowd(3),
+        crowd(300),
+        survey([standing("a", state) for state in State], sso_enabled=True),
+    ],
+    ids=["unread", "0", "3", "300", "all states"],
+)
+def test_headings_landmarks_labels_and_ids_are_in_order(found: Survey) -> None:
+    for outline in (shown(found), doctor(found)):
+        tags = [tag for tag, _ in outline.tags]
+        assert [tags.count(each) for each in ("main", "header", "footer", "h1", "title")][:4] == [1, 1, 1, 1]
+        ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+        assert len(ids) == len(set(ids))
+        for _, attributes in outline.tags:
+            for name in (attributes.get("aria-labelledby") or "").split():
+                assert name in ids
+        levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
+        assert all(other - one <= 1 for one, other in pairwise(levels))
+        assert next(outline.all("html"))["lang"] == "en"
+        assert next(outline.all("a"))["href"] == "#main"
+
+
+def test_a_page_of_thirty_thousand_users_is_no_larger_than_one_of_three_hundred() -> None:
+    few, many = (PAGES.status(each, selected(each), findings(each), age=DAY * 0) for each in (crowd(300), crowd(3000)))
+    assert len(many) < len(few) * 1.3
