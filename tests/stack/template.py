@@ -20,6 +20,8 @@ from typing import Any
 
 import yaml
 
+from tests.observability import indexes
+
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
@@ -190,7 +192,6 @@ def _logs() -> Json:
     """Return the log project, which outlives the stack: it says what was done to whom."""
     kept = {"Condition": "LogProjectIsNew", "DeletionPolicy": "Retain"}
     store = {"ProjectName": {"Ref": "LogProject"}, "LogstoreName": {"Ref": "LogStore"}}
-    words = {"Enable": True, "CaseSensitive": False, "IncludeChinese": False, "Delimiter": ",'\";=()[]{}?@&<>/:\n\t\r"}
     return {
         "Project": {
             "Type": "ALIYUN::SLS::Project",
@@ -207,7 +208,7 @@ def _logs() -> Json:
             "Type": "ALIYUN::SLS::Index",
             **kept,
             "DependsOn": "Store",
-            "Properties": {**store, "FullTextIndex": words},
+            "Properties": {**store, **indexes.properties()},
         },
     }
 
