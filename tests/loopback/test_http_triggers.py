@@ -24,7 +24,7 @@ from tests.localcloud.fc.props import HttpConfig, Method
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.ram.service import Credentials as Key
 from tests.localcloud.server import ACCOUNT_ID, ADMIN_POLICY, FC_REGION, LocalCloud
-from tests.loopback.workshop import Workshop
+from tests.loopback.workshop import BOUND, Workshop
 from tests.viewer.signing import Credentials, NotSignableError, signed_headers
 
 ECHO = """
@@ -438,6 +438,23 @@ def test_a_manifest_declares_a_trigger_and_its_url_is_learned(skipping: LocalClo
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     skipping.deploy(tmp_path / "s.yaml", {}, {})
     assert list(skipping.http.urls()) == [("status", "other")]
+
+
+def test_a_trigger_stops_in_the_middle_of_a_request(tmp_path: Path) -> None:
+    waits = """
+        def handler(event, context):
+            (SIGNALS / "here").touch()
+            while True:
+                time.sleep(0.01)
+    """
+    with LocalCloud() as cloud:
+        workshop = Workshop(cloud, tmp_path)
+        site = Site(workshop, waits)
+        asked = workshop.in_background(site.ask)
+        workshop.signed("here")
+        cloud.http.stop()
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            asked.result(BOUND)
 
 
 def test_the_ports_are_given_back(workshop: Workshop) -> None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.localcloud.fc.manifest import Manifest
-from tests.localcloud.fc.props import EventBridgeConfig, TimerConfig, TopicConfig
+from tests.localcloud.fc.props import EventBridgeConfig, HttpConfig, TimerConfig, TopicConfig
 from tests.localcloud.fc.variables import ManifestRefusedError
 
 ROOT = Path(__file__).parents[2]
@@ -89,13 +89,18 @@ def filled(tmp_path: Path, value: object, **environ: str) -> object:
 
 def test_the_projects_own_manifest_is_understood() -> None:
     manifest = Manifest.read(ROOT / "s.yaml", ENVIRON, ACCOUNT)
-    reset, scan = manifest.functions
+    reset, scan, status = manifest.functions
     assert (reset.name, scan.name) == ("cloudsso-rotator-reset-password", "cloudsso-rotator-scan-expiring")
+    assert status.name == "cloudsso-rotator-rotation-status"
+    (page,) = [each.config for each in status.triggers if each.name == "page"]
+    assert isinstance(page, HttpConfig)
+    assert (page.auth_type, page.methods) == ("function", ["GET"])
     assert scan.props.environment_variables["ROTATION_FUNCTION"] == reset.name
     assert reset.props.role == f"acs:ram::{ACCOUNT}:role/cloudsso-rotator-reset-password"
-    assert manifest.roles() == {reset.name, scan.name}
+    assert manifest.roles() == {reset.name, scan.name, status.name}
     assert {type(each.config) for function in manifest.functions for each in function.triggers} == {
         EventBridgeConfig,
+        HttpConfig,
         TimerConfig,
     }
     assert "cloudsso-rotator-requests" in manifest.queues()
