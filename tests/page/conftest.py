@@ -1,0 +1,26 @@
+"""One browser for all tests of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.page.browser import CURE, chromium, launched
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start Chromium, once; where there is none, skip."""
+    path = chromium()
+    if path is None:
+        pytest.skip(CURE)
+    with sync_playwright() as playwright:
+        started = launched(playwright, path)
+        yield started
+        started.close()
