@@ -65,7 +65,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _plan(account: Account, console: Console, pace: Pace) -> int:
-    found, cost = rehearse(account)
+    with console.status("Rehearsing on a loopback cloud; nothing is sent"):
+        found, cost = rehearse(account)
     reporting.show_plan(console, account.prefix, found, cost, pace.between_calls)
     console.print(f"Nothing was sent. To run it: {CONFIRM}={escape(account.directory_id)} make conformance")
     return NOTHING_SENT

@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -34,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
     try:
-        found, new = make(options.python, options.output)
+        with console.status("") as status:
+            tell = status.update if console.is_terminal else partial(console.print, soft_wrap=True)
+            found, new = make(options.python, options.output, tell=lambda doing: tell(Text(f"{doing} …")))
     except (PackageError, OSError) as problem:
         said = Text.assemble(
             ("No package:", "red"), f" {problem}"
@@ -58,14 +61,19 @@ class Means:
     start: Callable[[Path, Sequence[Distribution]], frozenset[PurePosixPath]] = build.loaded_by
 
 
-def make(python: str, output: Path, root: Path = build.ROOT, means: Means = Means()) -> tuple[report.Figures, bool]:
+Tell = Callable[[str], object]
+
+
+def make(
+    python: str, output: Path, root: Path = build.ROOT, means: Means = Means(), tell: Tell = lambda _: None
+) -> tuple[report.Figures, bool]:
     """Build a package of a folder's code; return its figures, and whether it was not there before."""
     target = runtime(python)
-    with alone(output.parent):  # whoever asks for the same meanwhile finds it up to date
-        return _made(target, output, root, means)
+    with alone(output.parent, lambda: tell("Waiting for another build")):
+        return _made(target, output, root, means, tell)  # whoever asked for the same meanwhile finds it up to date
 
 
-def _made(target: Target, output: Path, root: Path, means: Means) -> tuple[report.Figures, bool]:
+def _made(target: Target, output: Path, root: Path, means: Means, tell: Tell) -> tuple[report.Figures, bool]:
     compiler = means.find(target.python)
     ours = build.own(root)
     requirements = root / "requirements.txt"
@@ -75,10 +83,13 @@ def _made(target: Target, output: Path, root: Path, means: Means) -> tuple[repor
     if same is not None:
         return same, False
     installed_here = installed(requirements.read_text(encoding="utf-8"))
+    tell(f"Fetching the wheels for Python {target.python}, each held to its hash")
     distributions = kept(requirements, target, output.parent / f"python{target.python}", means.fetch)
     known = {each.name for each in installed_here}
     unknown = (each for each in distributions if each.name not in known)  # for another version: who knows what loads it
+    tell("Starting each function once, to see what a start loads")
     loaded = means.start(root, installed_here).union(*(each.paths for each in unknown))
+    tell("Compiling, trimming and packing")
     whole = build.contents(ours, distributions, target, compiler, loaded)
     content = zipped(whole.files)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -44,7 +44,9 @@ def main(arguments: list[str]) -> int:
     scenario = Scenario.drawn(int(arguments[0]))
     violated = violation(scenario)
     if violated is not None:
-        console.print(told(scenario), markup=False)
+        with console.status("Taking away whatever it does not take"):
+            least = told(scenario)
+        console.print(least, markup=False)
         return 1
     simulation = Simulation(scenario)
     simulation.run()
