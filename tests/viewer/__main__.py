@@ -72,7 +72,8 @@ def serve(upstream: Upstream, console: Console) -> None:
 
 def said(trouble: Trouble) -> str:
     """Return a trouble as the terminal's markup: nothing in it is markup of its own."""
-    return f"[red]{trouble.status}[/red] {escape(trouble.what)} {escape(trouble.cure)}"
+    request = f" Request {trouble.request_id}." if trouble.request_id else ""
+    return f"[red]{trouble.status}[/red] {escape(trouble.what + ' ' + trouble.cure + request)}"
 
 
 def _config(viewer: Viewer) -> uvicorn.Config:

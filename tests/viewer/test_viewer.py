@@ -276,6 +276,17 @@ def test_a_key_without_the_permission_is_told_the_statement_that_gives_it(place:
     assert shown.told[0].request_id
 
 
+def test_the_statement_that_is_told_is_enough_once_the_functions_name_is_in_it(place: Place) -> None:
+    nothing = {"Version": "1", "Statement": [{"Effect": "Deny", "Action": "kms:*", "Resource": "*"}]}
+    with showing(place.upstream(place.cloud.role("viewer", nothing))) as shown:
+        shown.browser.get("/")
+    told = shown.told[0].cure.replace("<the function's name>", "status")
+    statement = json.loads(told[told.index("{") :])
+    key = place.cloud.role("viewer", {"Version": "1", "Statement": [statement]})
+    with showing(place.upstream(key)) as shown:
+        assert shown.browser.get("/").status == 200
+
+
 @pytest.mark.parametrize("minutes", [-20, 20])
 def test_a_clock_that_is_off_is_named(place: Place, minutes: int) -> None:
     off = place.upstream(now=lambda: datetime.now(timezone.utc) + timedelta(minutes=minutes))
@@ -494,5 +505,5 @@ def test_the_program_shows_the_page_and_ends_cleanly_at_ctrl_c(place: Place) -> 
 
 def test_a_trouble_is_told_as_text_whatever_is_in_it() -> None:
     console = Console(record=True, width=200)
-    console.print(said(Trouble(403, "What [red]is[/red]", "The cure")), soft_wrap=True)
-    assert console.export_text().strip() == "403 What [red]is[/red] The cure"
+    console.print(said(Trouble(403, "What [red]is[/red].", "The cure.", "", "1-a")), soft_wrap=True)
+    assert console.export_text().strip() == "403 What [red]is[/red]. The cure. Request 1-a."
