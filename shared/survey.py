@@ -64,7 +64,7 @@ class Surveyor(msgspec.Struct, frozen=True):
             "users": lambda: self._all(self.directory.users(), give_up_at),
             "secrets": lambda: self._all(self.store.managed(self.directory_id), give_up_at),
         }
-        read = [_attempt(part, task) for part, task in parts.items()]
+        read = [_attempt(part, self._in_time(task, give_up_at)) for part, task in parts.items()]
         age, sso, users, secrets = self.together(read)
         schedule = None if isinstance(age, Gap) else self._schedule(as_of, age)
         found = None if isinstance(secrets, Gap) else _by_name(secrets)
@@ -98,6 +98,7 @@ class Surveyor(msgspec.Struct, frozen=True):
         error: RotatorError | None = None
         for start in range(0, len(todo), self.policy.at_once):
             if self.clock.now() >= give_up_at:
+                error = error or _out_of_time()
                 break
             some = todo[start : start + self.policy.at_once]
             told = dict(
@@ -108,7 +109,7 @@ class Surveyor(msgspec.Struct, frozen=True):
             error = failed[0].error if failed else error
             if len(failed) == len(some):
                 break  # a permission, or an outage: no need to ask for all the others
-        return self._looked(survey, looks, error) if looks else survey
+        return self._looked(survey, looks, error) if looks or error else survey
 
     def _looked(self, survey: Survey, looks: Mapping[SecretName, Look], error: RotatorError | None) -> Survey:
         judge = self._judge(survey.as_of, survey.schedule, secrets_known=True)  # or nobody was worth a look
@@ -154,14 +155,24 @@ class Surveyor(msgspec.Struct, frozen=True):
         )
 
     def _all(self, pages: Iterable[Sequence[T]], give_up_at: datetime) -> list[T]:
-        return [each for page in self._in_time(pages, give_up_at) for each in page]
+        left = iter(pages)
+        read = self._in_time(lambda: next(left, None), give_up_at)
+        return [each for page in iter(read, None) for each in page or ()]
 
-    def _in_time(self, pages: Iterable[Sequence[T]], give_up_at: datetime) -> Iterator[Sequence[T]]:
-        for page in pages:
+    def _in_time(self, task: Callable[[], T], give_up_at: datetime) -> Callable[[], T]:
+        """Return the task, not to be begun once it is time to answer: where few run side by side, others wait."""
+
+        def in_time() -> T:
             if self.clock.now() >= give_up_at:
-                message = "The time of the invocation was over before all pages were read."
-                raise OutOfTime(message, cure="Raise the timeout of rotation_status in s.yaml.")
-            yield page
+                raise _out_of_time()
+            return task()
+
+        return in_time
+
+
+def _out_of_time() -> OutOfTime:
+    message = "The time of the invocation was over before all of it was read."
+    return OutOfTime(message, cure="Raise the timeout of rotation_status in s.yaml, or lower STATUS_LOOKUPS.")
 
 
 def _attempt(part: str, task: Callable[[], T]) -> Callable[[], T | Gap]:

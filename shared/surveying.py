@@ -20,11 +20,12 @@ from msgspec.structs import replace
 from shared import audit, cloudsso, kms, status_audit, status_report, status_request
 from shared.batch import unexpected
 from shared.commands import Commands
+from shared.connections import UNHURRIED
 from shared.doctor import Doctor, Finding
 from shared.envelopes import HTTP
 from shared.errors import EventError, RotatorError, UserNotFound, quoted
 from shared.invocation import ENVIRONMENT, Context, SystemClock, credentials, silence_sdk, time_limit
-from shared.openapi import Signer
+from shared.openapi import CONNECT_TIMEOUT, READ_TIMEOUT, Signer
 from shared.page import HEADERS, Pages
 from shared.ports import Clock
 from shared.settings import StatusSettings
@@ -32,7 +33,9 @@ from shared.status import Selection, Survey, select
 from shared.status_request import StatusRequest
 from shared.survey import Policy, Surveyor, Together
 
-RESERVE = timedelta(seconds=25)  # left at the end of an invocation: for a call begun at the last moment, and the answer
+# Left at the end of an invocation: for a call begun at the last moment, which is sent again for a while and waits for
+# its last answer; and for ours.
+RESERVE = UNHURRIED + CONNECT_TIMEOUT + READ_TIMEOUT + timedelta(seconds=5)
 READING = timedelta(seconds=20)  # at least, for the smallest survey
 KEPT = timedelta(minutes=1)  # how old the survey may be that a page shows
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}

@@ -298,6 +298,6 @@ def test_a_start_without_settings_names_all_that_is_missing(
 
 def test_a_timeout_too_short_for_a_survey_is_told(surveys: Surveys) -> None:
     surveys.status_context.function.timeout = 10
-    with pytest.raises(SettingsError, match="a survey may need 45 s"):
+    with pytest.raises(SettingsError, match="a survey may need 60 s"):
         surveys.show()
     assert surveys.browse()["statusCode"] == 500
