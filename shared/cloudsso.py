@@ -104,6 +104,7 @@ class _WireProvider(msgspec.Struct):
 @openapi.answer_shape
 class _ProviderAnswer(msgspec.Struct, rename="pascal"):
     request_id: str
+    code: msgspec.UnsetType | None = msgspec.UNSET  # an error's: it may come with status 200 as well
     provider: _WireProvider = msgspec.field(name="SAMLIdentityProviderConfiguration", default_factory=_WireProvider)
 
 

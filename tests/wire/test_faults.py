@@ -111,7 +111,7 @@ def test_an_unreadable_list_of_users_is_not_taken_for_an_empty_one(deployed: Dep
         deployed.invoke(REQUEST)
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b"null"])
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'{"Code": "InternalFailure", "RequestId": "1"}'])
 def test_a_dry_run_does_not_take_an_unreadable_answer_for_the_absence_of_sso(deployed: Deployment, body: bytes) -> None:
     deployed.cloud.faults.arm(Fault("GetExternalSAMLIdentityProvider", "garbage", body=body))
     with pytest.raises(DirectoryUnavailable):
