@@ -1,5 +1,7 @@
 """`make demo`: the main job on the loopback cloud, in one screen. Exits 0 only if everything it says came true.
 
+    python -m tests.demo --record docs/demo.svg   # draws the screen as well; a test asks for it when it has changed
+
 The repository's own s.yaml is deployed: both functions in processes of their own, with exactly the permissions of
 docs/stack.json, behind the triggers that are declared there. Waiting is skipped: days pass in seconds, in the order in
 which things would happen. Whether a password is live is asked at the user portal.
@@ -7,18 +9,24 @@ which things would happen. Whether a password is live is asked at the user porta
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tests.installation import PREFIX, SCAN, Installation
 from tests.localcloud.server import LocalCloud
+from tests.recording import WIDTH, svg
 
 USERS = ("alice", "bob", "carol", "dave", "erin", "root-admin", "frank")
 BATCH = "queue-batch.json"
@@ -28,15 +36,23 @@ DAY = 86_400.0
 DUPLICATE, ROTATION = 2, 6  # API calls
 CROSS = "[red]✗[/red]"
 
-NOTES = (
-    "Old one, In KMS: what the portal says to the password from before, and to the secret's. Calls: six a rotation, "
-    "two a duplicate, more where something is repeated or made up for. queue batch: mallory is unknown, so it is "
-    "repeated, then kept; mallory is created, and it is fed back. kill -9: just after the reset, whose password nobody "
-    f"has seen. nights: at two the timer fires the scan; passwords live {PASSWORDS_LIVE} days here, and bob, who has "
-    "no secret, is nobody's business."
-)
+NOTES = {
+    "Old one, In KMS": "what the user portal says to the password from before, and to the one in the secret",
+    "Calls": "of the API: six a rotation, two a duplicate",
+    "queue batch": "mallory is unknown, so it is repeated, then kept; mallory is created, and it is fed back",
+    "kill -9": "right after the reset, whose password nobody has seen",
+    f"{NIGHTS} nights": f"at two the timer fires the scan; passwords live {PASSWORDS_LIVE} days here, and bob, who has "
+    "no secret, is nobody's business",
+}
 
 ROTATED, ALREADY = "rotated", "already-rotated"
+# Why a password was changed, as its user is told.
+BECAUSE = {
+    "alert": "because of an alert",
+    "expiring": "before it expired",
+    "manual": "by an administrator",
+    "scheduled": "by a schedule",
+}
 # What may happen to a user, and what the portal then says to the password from before.
 OLD_ONE = {ROTATED: "wrong", ALREADY: "ok", "protected": "ok", "disabled": "disabled", "unmanaged": "ok"}
 NO_SECRET = ("protected", "disabled", "unmanaged", "user-not-found")
@@ -50,6 +66,8 @@ class Demo:
     passwords: dict[str, str] = field(default_factory=dict)
     told: int = 0  # audit lines of the rotator that were looked at
     broken: list[str] = field(default_factory=list)
+    step: Callable[[str], object] = lambda _step: None
+    notice: str = ""
 
     def prepare(self) -> None:
         """Fill the directory: everybody has a first password, and it signs in."""
@@ -114,22 +132,36 @@ class Demo:
         return f"[green]{shown}[/green]" if holds else CROSS
 
 
-def main(tamper: Callable[[LocalCloud], object] = lambda _cloud: None) -> int:
-    """Run the demo; return 0 if everything came true. `tamper` is for the test that something does not."""
-    console = Console(width=None if sys.stdout.isatty() else 100)
+def main(tamper: Callable[[LocalCloud], object] = lambda _cloud: None, record: Path | None = None) -> int:
+    """Run the demo; return 0 if everything came true.
+
+    `tamper` is for the test that something does not. `record`: where the screen is drawn, if everything came true.
+    """
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     with console.status("Deploying s.yaml on the loopback cloud …") as status, running() as demo:
+        demo.step = status.update
         demo.prepare()
         tamper(demo.installed.cloud)
-        status.update("Seventeen days pass …")
         table = show(demo)
+        demo.step("Looking for passwords where none may be …")
         demo.check_nothing_leaked()
+    present(demo, table, console)
+    if record is not None and not demo.broken:
+        record.write_text(svg("make demo", partial(present, demo, table)), encoding="utf-8")
+    return 1 if demo.broken else 0
+
+
+def present(demo: Demo, table: Table, console: Console) -> None:
+    """Print what happened."""
     console.print(table)
     for problem in demo.broken:
         console.print(f"{CROSS} This did not come true: {problem}", style="red")
     if not demo.broken:
-        console.print(NOTES, highlight=False)
-        console.print("[green]All of it was checked and came true.[/green]")
-    return 1 if demo.broken else 0
+        notes = Table.grid(padding=(0, 2, 0, 0))
+        for term, text in {"Told by topic": f"[bold]{demo.notice}[/bold]", **NOTES}.items():
+            notes.add_row(Text(f" {term}", style="cyan"), text)
+        console.print(notes, highlight=False)
+        console.print("\n [green]All of it was checked and came true.[/green]")
 
 
 @contextlib.contextmanager
@@ -160,14 +192,29 @@ def show(demo: Demo) -> Table:
 
 def show_alert(demo: Demo, table: Table) -> None:
     """Put an alert on the event bus; then once more, as a redelivery would."""
+    demo.step("An alert arrives, and arrives again …")
     alert = demo.installed.sample("security-alert.json")
     rows(demo, table, "alert", lambda: demo.installed.alert(alert), {"alice": ROTATED}, calls=ROTATION)
+    tell(demo)
     rows(demo, table, "alert again", lambda: demo.installed.alert(alert), {"alice": ALREADY}, calls=DUPLICATE)
     table.add_section()
 
 
+def tell(demo: Demo) -> None:
+    """Word the message to the user, of what the topic of successes was told: enough for it, and no password."""
+    (told,) = demo.installed.results() or [{}]
+    (outcome,) = json.loads(told.get("responsePayload", "{}")).get("Outcomes", [{}])
+    because, secret = BECAUSE.get(outcome.get("Reason"), "?"), outcome.get("SecretName")
+    demo.notice = f"{outcome.get('UserName')}: your password was changed {because}; read secret {secret}"
+    said = f"alice: your password was changed because of an alert; read secret {demo.installed.secret_name('alice')}"
+    demo.check(holds=demo.notice == said, what=f"the topic is told enough to say: {said} (it says: {demo.notice})")
+    held = demo.installed.passwords_of("alice") if demo.installed.has_secret("alice") else set()
+    demo.check(holds=not any(password in json.dumps(told) for password in held), what="the topic gets no password")
+
+
 def show_batch(demo: Demo, table: Table) -> None:
     """Send a batch with a message that nobody can carry out; mend the cause, and feed the dead letters back."""
+    demo.step("A batch comes from the queue, and its dead letters once more …")
     bodies = [event["data"]["messageBody"] for event in demo.installed.sample(BATCH)]
     expected = {
         "carol": ALREADY,  # by the first of the four deliveries that the poison costs
@@ -188,6 +235,7 @@ def show_batch(demo: Demo, table: Table) -> None:
 
 def show_killed(demo: Demo, table: Table) -> None:
     """Kill the instance when CloudSSO has reset a password that nobody has seen: the queue delivers once more."""
+    demo.step("The instance is killed in the middle of a rotation …")
     demo.installed.cloud.faults.after("ResetUserPassword", demo.installed.kill_rotators)
     rows(demo, table, "kill -9", lambda: send(demo, ['{"UserName": "erin"}']), {"erin": ROTATED})
     demo.check(holds=demo.installed.resets().count(demo.installed.user_ids["erin"]) == 2, what="erin is reset twice")
@@ -196,6 +244,7 @@ def show_killed(demo: Demo, table: Table) -> None:
 
 def show_nights(demo: Demo, table: Table) -> None:
     """Let nights pass: at two the timer fires the scan, and the scan hands on who is due."""
+    demo.step(f"{NIGHTS} nights pass, each with its scan …")
     expected = dict.fromkeys(("alice", "carol", "dave", "erin", "mallory"), ROTATED)
     rows(demo, table, f"{NIGHTS} nights", lambda: demo.installed.cloud.let_pass(NIGHTS * DAY), expected)
     unmanaged = demo.check_user("bob", "unmanaged")
@@ -218,6 +267,7 @@ def rows(  # noqa: PLR0913 - what happens, to whom, and what is expected of it
     """Let an event happen and check what becomes of everybody it is about; a row for each of them.
 
     `rotated`: whom an event rotates that is delivered more than once, so that its last delivery finds nothing to do.
+    `calls`: how many it takes; shown where it does not depend on how messages are delivered.
     """
     lines, made = demo.carry_out(act)
     demo.check(holds=calls in (None, made), what=f"{event} takes {calls} calls (it took {made})")
@@ -229,9 +279,8 @@ def rows(  # noqa: PLR0913 - what happens, to whom, and what is expected of it
         marks = ("", "") if outcome == "user-not-found" else demo.check_user(user, meant)
         shown = f"[yellow]{said}[/yellow]" if said not in OLD_ONE else with_attempt(meant, line)
         first = number == 0
-        table.add_row(
-            event if first else "", user, shown, line.get("VersionId", ""), *marks, str(made) if first else ""
-        )
+        number_of_calls = str(made) if first and calls is not None else ""
+        table.add_row(event if first else "", user, shown, line.get("VersionId", ""), *marks, number_of_calls)
 
 
 def with_attempt(outcome: str, line: Mapping[str, Any]) -> str:
@@ -248,7 +297,9 @@ def send(demo: Demo, bodies: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
+    parser.add_argument("--record", type=Path, metavar="FILE", help="draw the screen as an SVG")
     try:
-        raise SystemExit(main())
+        raise SystemExit(main(record=parser.parse_args().record))
     except KeyboardInterrupt:
         raise SystemExit("Stopped; everything that ran for the demo is gone.") from None
