@@ -1,4 +1,4 @@
-"""A small project that can be packed: two functions that need one distribution."""
+"""A small project that can be packed: three functions that need one distribution."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ FILES = {
     "functions/reset_password/index.py": START,
     "functions/reset_password/rules.json": "{}",
     "functions/reset_password/.hidden": "",
+    "functions/rotation_status/__init__.py": "",
+    "functions/rotation_status/index.py": START,
     "functions/scan_expiring/__init__.py": "",
     "functions/scan_expiring/index.py": START,
     "shared/__init__.py": "",
