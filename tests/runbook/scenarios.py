@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tests.localcloud.fc.backend import Target
 from tests.localcloud.gateway.faults import Fault
 from tests.runbook.world import World
 
@@ -91,8 +92,9 @@ def redriven(world: World) -> None:
 
 
 def expired(world: World) -> None:
-    """Let alice's password be older than passwords live."""
+    """Let alice's password be older than passwords live, because the scan was turned off."""
     users(world)
+    world.cloud.timers.remove(Target(world.functions["scan_expiring"].name), "daily")
     world.max_password_age(30)
     world.cloud.clock.shift(31 * DAY)
 

@@ -18,13 +18,14 @@ from tests.runbook.shell import Shell, shell
 from tests.runbook.world import World
 
 DEPTH = {OPERATIONS: 3}  # levels of headings that begin a section with a world of its own
+YOUR_SHELL = "Your shell"  # what every section of the runbook begins with
 DEPLOYING = 3  # steps of the README until everything is deployed
 
 
 def units() -> list[Section]:
     """Return every section that has commands."""
     found = [each for document in documents() for each in sections(document, DEPTH.get(document, 2))]
-    return [each for each in found if each.heading != "Your shell"]
+    return [each for each in found if each.heading != YOUR_SHELL]
 
 
 def the(document: str, heading: str) -> Section:
@@ -53,7 +54,7 @@ def prepared(run: Shell, world: World, section: Section) -> str:
         deploy(run)
     found.before(world)
     world.cloud.calls.clear()
-    return world.here(the(OPERATIONS, "Your shell").steps[0].script) if found.deployed else ""
+    return world.here(the(OPERATIONS, YOUR_SHELL).steps[0].script) if found.deployed else ""
 
 
 @pytest.mark.parametrize("section", units(), ids=str)
