@@ -39,6 +39,7 @@ RESERVE = UNHURRIED + CONNECT_TIMEOUT + READ_TIMEOUT + timedelta(seconds=5)
 READING = timedelta(seconds=20)  # at least, for the smallest survey
 KEPT = timedelta(minutes=1)  # how old the survey may be that a page shows
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+PLAIN = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Kept(msgspec.Struct):
@@ -68,12 +69,20 @@ class App(msgspec.Struct, frozen=True):
         except RotatorError as error:
             failed = error
         except Exception as error:  # noqa: BLE001 - a bug; its text may hold anything, so only its type and place go on
-            failed = unexpected(error)
+            failed = unexpected(error).retold("Nothing was changed: this function only reads.")
         failed.__context__ = failed.__cause__ = None
         audit.problem(context.request_id, failed)
         if http:
-            return _http(_status(failed), self._pages().failure(failed), HEADERS)
+            return self._told(failed)
         raise failed.with_traceback(None)
+
+    def _told(self, failed: RotatorError) -> str:
+        """Return the page about an error. Nothing is raised for whoever signs: a runtime logs the event that failed."""
+        try:
+            body, headers = self._pages().failure(failed), HEADERS
+        except Exception:  # noqa: BLE001 - the pages themselves are broken
+            body, headers = f"{failed}\n", PLAIN
+        return _http(_status(failed), body, headers)
 
     def _show(self, event: bytes, context: Context) -> str:
         started = self.clock.now()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from functions.rotation_status import index
+from shared import surveying
 from shared.errors import MalformedEvent, SettingsError, UserNotFound
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
@@ -259,6 +262,16 @@ def test_what_makes_no_sense_is_answered_with_a_page_that_says_so(
     assert answer["statusCode"] == status
     assert "this function only reads" in answer["body"]
     assert calls(surveys) == {}
+
+
+def test_nothing_is_raised_for_who_signs_where_the_pages_themselves_are_broken(
+    surveys: Surveys, tmp_path: Path
+) -> None:
+    """A runtime logs the event of an invocation that failed, and this one carries a signature and a token."""
+    surveys.status = replace(surveys.status, templates=tmp_path, kept=surveying.Kept())
+    answer = surveys.browse()
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (500, "text/plain; charset=utf-8")
+    assert "Nothing was changed: this function only reads." in answer["body"]
 
 
 def test_an_empty_directory_is_a_page_too(cloud: LocalCloud) -> None:
