@@ -7,7 +7,7 @@ refused by its name: who misspells `State` must not take everybody for the answe
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -27,7 +27,8 @@ MOST_PAGES = 1_000_000
 MOST_SHOWN = 8  # problems that the error about one event names
 
 _FIELDS = {"Doctor": "doctor", "UserName": "user_name", "State": "state", "Search": "search", "Page": "page"}
-_PARAMETERS = {"state": "state", "q": "search", "page": "page"}  # of the HTTP trigger, besides view, format and fresh
+_PARAMETERS = {"state": "state", "q": "search", "page": "page"}  # of the HTTP trigger, besides these:
+_HOW = ("view", "format", "fresh")
 _WHOLE = Place()
 
 
@@ -103,13 +104,17 @@ def _http(document: Json) -> StatusRequest | EventError:
     if isinstance(page, str) and page.isascii() and page.isdigit() and len(page) <= len(str(MOST_PAGES)):
         asked["page"] = int(page)
     more = {"doctor": view == "doctor", "html": form == "html", "fresh": fresh or form == "json"}
-    return _read(asked, place, _PARAMETERS, {"trigger": HTTP.trigger, **more})
+    return _read(asked, place, _PARAMETERS, {"trigger": HTTP.trigger, **more}, _HOW)
 
 
 def _read(
-    document: Mapping[str, object], place: Place, known: Mapping[str, str], more: Mapping[str, Any]
+    document: Mapping[str, object],
+    place: Place,
+    known: Mapping[str, str],
+    more: Mapping[str, Any],
+    besides: Sequence[str] = (),
 ) -> StatusRequest | EventError:
-    wrong = list(islice(_complaints(document, known), MOST_SHOWN))  # a search for what is near takes its time
+    wrong = list(islice(_complaints(document, known, besides), MOST_SHOWN))  # a search for what is near takes its time
     if wrong:
         return _malformed(place, "; ".join(wrong))
     values: dict[str, Any] = {known[name]: value for name, value in document.items()}
@@ -118,10 +123,10 @@ def _read(
     return StatusRequest(**values, **more)
 
 
-def _complaints(document: Mapping[str, object], known: Mapping[str, str]) -> Iterator[str]:
+def _complaints(document: Mapping[str, object], known: Mapping[str, str], besides: Sequence[str]) -> Iterator[str]:
     for name, value in document.items():
         if name not in known:
-            yield f"field {quoted(name)} is unknown ({_advice(name, known)})"
+            yield f"field {quoted(name)} is unknown ({_advice(name, (*besides, *known))})"
         elif problem := _CHECKS[known[name]](value):
             yield f"field {quoted(name)} {problem}"
 
@@ -148,7 +153,7 @@ def _a_page(value: object) -> str:
 _CHECKS = {"doctor": _a_flag, "user_name": _a_name, "state": _a_state, "search": _a_name, "page": _a_page}
 
 
-def _advice(name: str, known: Mapping[str, str]) -> str:
+def _advice(name: str, known: Sequence[str]) -> str:
     folded = {each.casefold(): each for each in known}
     near = len(name) <= LONGEST_KEY and difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
     return f"did you mean {quoted(folded[near[0]])}?" if near else f"known are {', '.join(known)}"
