@@ -18,7 +18,9 @@ from typing import TextIO
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
-LOOKED_AT = re.compile(r"(?:Collecting|Requirement already satisfied:|Processing) (?:\S*/)?([\w.-]+?)(?:==| |$)")
+LOOKED_AT = re.compile(
+    r"(?:Collecting|Requirement already satisfied:|Processing) (?:\S*/)?([\w.-]+?)(?:==|-\d\S*\.whl| |$)"
+)
 UNREACHABLE = re.compile(r"Retrying|ConnectionError|timed out|No matching distribution|Could not find a version")
 MISMATCH = "DO NOT MATCH THE HASHES"
 

@@ -69,7 +69,7 @@ def test_on_a_terminal_one_line_says_how_far_it_is() -> None:
     progress = Progress(out, Path(".venv"), 2)
     for line in ("Collecting alpha-longest==1.0 (from -r requirements.txt)\n", "  Downloading alpha.whl\n"):
         progress.hear(line)
-    progress.hear("Collecting beta\n")
+    progress.hear("Processing ./wheels/beta-2.0-py3-none-any.whl\n")
     progress.hear("Collecting beta\n")
     progress.end()
     shown = out.getvalue().split("\r")
