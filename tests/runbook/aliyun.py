@@ -33,7 +33,31 @@ FORCED = {
 # Products that the loopback cloud lacks, and what of them the documents use: looked at for their form only.
 FORM_ONLY: dict[tuple[str, str], set[str]] = {
     ("cms", "DescribeMetricLast"): {"RegionId", "Namespace", "MetricName", "Dimensions"},
-    ("sls", "GetLogs"): {"region", "project", "logstore", "from", "to", "query"},
+    ("cms", "PutResourceMetricRule"): {
+        "RegionId",
+        "RuleId",
+        "RuleName",
+        "Namespace",
+        "MetricName",
+        "Resources",
+        "ContactGroups",
+        "Period",
+        "Interval",
+        "SilenceTime",
+        "NoDataPolicy",
+        "Escalations.Critical.Statistics",
+        "Escalations.Critical.ComparisonOperator",
+        "Escalations.Critical.Threshold",
+        "Escalations.Critical.Times",
+    },
+    ("mns-open", "Subscribe"): {
+        "RegionId",
+        "TopicName",
+        "SubscriptionName",
+        "PushType",
+        "Endpoint",
+        "NotifyContentFormat",
+    },
 }
 # Calls of products that it has, and which it does not carry out: their parameters are checked, and nothing is sent.
 UNSENT = {("cloudsso", "ListAccessAssignments"), ("cloudsso", "DeleteAccessAssignment")}
@@ -61,10 +85,10 @@ class Aliyun:
 
     def _called(self, product: str, action: str, given: Mapping[str, list[str]], parameters: dict[str, str]) -> Answer:
         if (product, action) in FORM_ONLY:
-            strange = {*parameters, *(given.keys() & {"region"})} - FORM_ONLY[product, action]
-            if strange:
-                refuse(f"aliyun {product} {action} has no parameters {sorted(strange)}")
-            return self._measured(parameters) if product == "cms" else Answer()
+            strange = given.keys() - FORM_ONLY[product, action]
+            if strange or parameters["RegionId"] != FC_REGION:
+                refuse(f"aliyun {product} {action} has no parameters {sorted(strange)}, or is for another region")
+            return self._measured(parameters) if action == "DescribeMetricLast" else Answer()
         if product == "ros":
             return ros.call(self._world, action, parameters)
         if product not in VERSIONS:

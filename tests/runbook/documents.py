@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("sh", "console", "bash")
+SEEN = "text"  # of a block right after one of commands: what one should see of it
 PROMPT, MORE = "$ ", "> "  # of console blocks: a command, and the next line of it
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -54,19 +55,27 @@ def sections(document: str, deepest: int) -> Iterator[Section]:
     ]
     starts = [found.end() for found in headings]
     for heading, end in zip(headings, [*starts[1:], len(text)], strict=True):
-        inside = (each for each in fences if heading.end() < each.start() < end)
-        steps = tuple(step for each in inside for step in _steps(text, each))
+        inside = [each for each in fences if heading.end() < each.start() < end]
+        steps = tuple(step for each in inside for step in _steps(text, each, _seen(text, each, fences)))
         if steps:
             yield Section(document, heading["text"], steps)
 
 
-def _steps(text: str, fence: re.Match[str]) -> Iterator[Step]:
+def _seen(text: str, fence: re.Match[str], fences: list[re.Match[str]]) -> str:
+    """Return what stands right after a block of commands, as what one should see."""
+    after = next((each for each in fences if each.start() > fence.end()), None)
+    if after is None or after["language"] != SEEN or text[fence.end() : after.start()].strip():
+        return ""
+    return textwrap.dedent(after["body"])
+
+
+def _steps(text: str, fence: re.Match[str], seen: str) -> Iterator[Step]:
     if fence["language"] not in LANGUAGES:
         return
     body = textwrap.dedent(fence["body"])
     line = text.count("\n", 0, fence.start()) + 2
     if fence["language"] != "console":
-        yield Step(body, line=line)
+        yield Step(body, seen, line)
         return
     if PROMPT not in body:  # what something prints, and no command
         return

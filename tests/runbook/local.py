@@ -6,6 +6,7 @@ A command that has no rule here fails the test that meets it.
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shutil
 import sys
@@ -53,8 +54,15 @@ MODULES = {
 LONG_SCRIPTS = {"statistics.median(cpu(code)": "it measures for a minute"}
 # What git is asked for: it is looked at, and says nothing.
 GIT = {"checkout", "clone", "diff", "fetch", "log", "pull", "status"}
+# What the command line of Log Service is asked for, with the flags of each, and which of them is JSON: it is looked at.
+ALIYUNLOG = {
+    "create_alert": ({"project", "detail"}, "detail"),
+    "create_dashboard": ({"project", "detail"}, "detail"),
+    "create_index": ({"project_name", "logstore_name", "index_detail"}, "index_detail"),
+    "create_savedsearch": ({"project", "detail"}, "detail"),
+}
 # Tools that are what they are.
-PLAIN = ("cat", "date", "grep", "head", "sort", "tail", "wc")
+PLAIN = ("cat", "date", "grep", "head", "sort", "tail", "wc", "xargs")
 
 _ASSIGNMENT = re.compile(r"[A-Z][A-Z0-9_]*=.*")
 
@@ -84,6 +92,20 @@ def git(asked: Asked) -> Answer:
     """Look at what git is asked for."""
     if asked.arguments[0] not in GIT:
         refuse(f"git {asked.arguments[0]} has no rule")
+    return Answer()
+
+
+def aliyunlog(asked: Asked) -> Answer:
+    """Look at what Log Service is asked for."""
+    log, command, *rest = asked.arguments
+    if log != "log" or command not in ALIYUNLOG:
+        refuse(f"aliyunlog {log} {command} has no rule")
+    pairs = [each.removeprefix("--").partition("=") for each in rest]
+    given = {name: value for name, _, value in pairs}
+    known, document = ALIYUNLOG[command]
+    if given.keys() != known or not all(given.values()):
+        refuse(f"aliyunlog log {command} takes {sorted(known)}, and was given {sorted(given)}")
+    json.loads(given[document])
     return Answer()
 
 

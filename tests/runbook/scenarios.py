@@ -205,6 +205,7 @@ def failing(world: World) -> None:
     dead_letters(world)
 
 
+OBSERVABILITY = "What happened"  # the whole of it, in one shell
 OPERATIONS = "docs/operations.md"
 README_DEPLOY = """
 "Status": "CREATE_COMPLETE"
@@ -222,6 +223,7 @@ triggerName: requests
 """
 SCENARIOS: dict[tuple[str, str], Scenario] = {
     ("README.md", "Deploy"): Scenario(users, gone, deployed=False, shown=README_DEPLOY),
+    ("docs/observability.md", OBSERVABILITY): Scenario(users),
     ("docs/loopback-cloud.md", "Function Compute"): Scenario(users, asked, shown='"MessageId": ...'),
     (OPERATIONS, "Look first"): Scenario(users),
     (OPERATIONS, "A user cannot log on"): Scenario(stuck, signs_in("alice")),

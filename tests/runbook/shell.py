@@ -102,6 +102,7 @@ def _shell(world: World, folder: Path) -> Iterator[Shell]:
         "s": Serverless(world),
         "make": local.make,
         "git": local.git,
+        "aliyunlog": local.aliyunlog,
         "curl": Curl(world),
         "sleep": Sleep(world),
         PYTHON: local.python,

@@ -17,7 +17,7 @@ from tests.runbook.scenarios import OPERATIONS, SCENARIOS, scenario
 from tests.runbook.shell import Shell, shell
 from tests.runbook.world import World
 
-DEPTH = {OPERATIONS: 3}  # levels of headings that begin a section with a world of its own
+DEPTH = {OPERATIONS: 3, "docs/observability.md": 1}  # levels of headings that begin a section with a world of its own
 YOUR_SHELL = "Your shell"  # what every section of the runbook begins with
 DEPLOYING = 3  # steps of the README until everything is deployed
 
