@@ -165,7 +165,7 @@ def test_a_missing_permission_is_said_with_what_grants_it(operator: Operator) ->
     installed = operator.installed
     installed.add_user("zoe", "Old-Secret-01!")
     for document in installed.roles[ROLE]:
-        document["Statement"] = [each for each in document["Statement"] if each["Action"] != "cloudsso:ListUsers"]
+        document["Statement"] = [each for each in document["Statement"] if "cloudsso:ListUsers" not in each["Action"]]
     installed.redeploy()
     operator.read_now()
     assert operator.headline == "The users could not be read"
