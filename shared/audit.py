@@ -98,7 +98,7 @@ FIELDS = {
     "TookMs": Field(Kind.WHOLE, "milliseconds that the request took, from its turn to its outcome"),
     "WaitedMs": Field(Kind.WHOLE, "of these, slept: until another's lease was over, or before sending once more"),
     # what went wrong
-    "Error": Field(Kind.TEXT, "the error's name in machine form, as in the README"),
+    "Error": Field(Kind.TEXT, "the error's name in machine form, as in the reference"),
     "Retryable": Field(Kind.FLAG, "whether a redelivery may help without anybody acting"),
     "Message": Field(Kind.TEXT, "what happened, what is unchanged, what to do"),
     "RetryAfterSeconds": Field(Kind.WHOLE, "when to come back, where that is known"),

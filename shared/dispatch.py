@@ -50,7 +50,7 @@ class Sender(Protocol):
 
 
 class _Event(msgspec.Struct, rename="pascal", omit_defaults=True):
-    """A request in the form in which it travels (README, "The request")."""
+    """A request in the form in which it travels (docs/reference.md, "The request")."""
 
     reason: str
     rotated_since: datetime

@@ -46,8 +46,8 @@ _PATH = re.compile(
 )
 _LOCAL_PATH = re.compile(r"(?<![\w.:/<>-])(?:/(?:Users|home|mnt|opt|private|root|tmp|var|work)/|[A-Z]:\\)")
 
-# What is nobody's setting here: the SDKs', the loopback cloud's, the contract's, s.yaml's own, of proxies, of alerts, of
-# stacks.
+# What is nobody's setting here: the SDKs', the loopback cloud's, the contract's, s.yaml's own, of proxies, of alerts,
+# of stacks.
 FOREIGN = re.compile(
     r"ALIBABA_CLOUD_\w+|CONFORMANCE_\w+|LOCALCLOUD_TOKEN|FC_REGION|LOG_PROJECT|(?:HTTP|HTTPS|ALL|NO)_PROXY"
     r"|ACCOUNT_ID|ACTION_POLICY|CONTACT_GROUP"
