@@ -15,6 +15,7 @@ from tests.localcloud.fc.backend import Target
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
 from tests.observability.artefacts import FOLDER, REPORT
+from tests.observability.queries import QUERIES
 from tests.observability.sls import run
 
 STATUS = Target(f"{PREFIX}-rotation-status")
@@ -92,6 +93,31 @@ def test_a_healthy_day_is_quiet(watched: Watched) -> None:
     outcomes = {line["Outcome"] for _, line in watched.lines}
     assert {"rotated", "scanned", "surveyed"} <= outcomes
     assert watched.alarms() == set()
+
+
+def test_every_query_can_be_asked_and_those_of_a_healthy_day_find_what_happened(watched: Watched) -> None:
+    watched.rotate()
+    watched.nights()
+    watched.survey()
+    found = {name: run(query.text, watched.lines) for name, query in QUERIES.items()}
+    (rotation,) = found["rotations"]
+    assert (rotation["who"], rotation["reason"], rotation["version"], rotation["attempt"]) == (
+        "alice",
+        "alert",
+        "r1",
+        1,
+    )
+    assert [row["outcome"] for row in found["one-user"]] == ["rotated"]
+    (day,) = found["outcomes-by-day"]
+    assert (day["rotated"], day["duplicates"], day["failures"]) == (1, 0, 0)
+    (slow,) = found["slowest"]
+    assert slow["took"] >= slow["waited"] == 0
+    (mismatch,) = found["mismatch-by-day"]
+    assert mismatch["median"] == mismatch["worst"] == found["worst-mismatch"][0]["ms"]
+    (scan,) = found["scans"]
+    assert (scan["users"], scan["managed"], scan["expired"]) == (1, 1, 0)
+    assert (found["stuck-claims"], found["failing-users"]) == ([{"claims": 0}], [{"users": 0}])
+    assert found["rotated-users"] == [{"users": 1}]
 
 
 def test_a_request_that_fails_for_good_is_told_with_whom_and_why(watched: Watched) -> None:
