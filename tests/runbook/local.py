@@ -20,7 +20,6 @@ from tests.runbook.world import World
 # Targets of make are not made, only looked at (`make -n`): each is made elsewhere, takes long, or writes into the tree.
 MADE_ELSEWHERE = {
     "bench": "tests/bench/test_command.py runs it, on what takes a moment",
-    "browser": "it downloads",
     "clean": "it removes what runs this",
     "cloud": "it serves until it is stopped; tests/loopback/test_cli.py runs it",
     "conformance": "tests/conformance/test_command.py runs it",

@@ -47,9 +47,11 @@ class Serverless:
         else:
             refuse(f"s {first}: it is no resource of s.yaml, and no command for all of them")
         known = KNOWN.get(command)
-        given = flags([each for each in rest if each], [] if known is None else [name for name in known if known[name]])
-        if known is None or given.keys() - known.keys():
-            refuse(f"s {' '.join(asked.arguments)} is not known; known are {KNOWN}")
+        if known is None:
+            refuse(f"s {' '.join(asked.arguments)} is not known; known are {', '.join(KNOWN)}")
+        given = flags([each for each in rest if each], [name for name in known if known[name]])
+        if given.keys() - known.keys():
+            refuse(f"s {command} is not known with {sorted(given)}; known are {sorted(known)}")
         if command in ("deploy", "remove") and "y" not in given:
             refuse(f"s {command} asks, and nobody is there to answer; -y")
         declared = {each.resource: each for each in manifest.functions}

@@ -60,6 +60,7 @@ class Shell:
 
     def run(self, steps: tuple[Step, ...], before: str = "") -> list[str]:
         """Return what each step printed; fail at the first one that does not end well."""
+        self._problems.clear()
         lines = ["set -euo pipefail", before]
         for step in steps:
             lines += [f"printf '{_MARK}'", self._world.here(step.script)]
