@@ -21,6 +21,19 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("search", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
+# All that the function that shows the state may ever ask for, in whatever test it runs; and what Function Compute asks
+# for in its role's name.
+_LOOKERS = ("rotation-status", "cloudsso-rotator-rotation-status")
+_READS = frozenset(
+    {
+        "cloudsso:GetExternalSAMLIdentityProvider",
+        "cloudsso:GetPasswordPolicy",
+        "cloudsso:ListUsers",
+        "kms:ListSecretVersionIds",
+        "kms:ListSecrets",
+    }
+)
+_PLATFORMS = frozenset({"log:PostLogStoreLogs", "mns:SendMessage"})
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
@@ -29,6 +42,21 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the SDKs on loopback: their synchronous client honours proxies and ignores NO_PROXY."""
     for name in _PROXIES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _who_looks_only_reads() -> Iterator[None]:
+    """Hold the function that shows the state to its five reads, by what RAM was asked on every cloud of every test."""
+    stop = LocalCloud.stop
+
+    def stopped(cloud: LocalCloud) -> None:
+        stop(cloud)
+        asked = {made.action for made in cloud.ram.decisions if made.role in _LOOKERS}
+        assert asked <= _READS | _PLATFORMS, f"the function that shows the state asked for {asked - _READS}"
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(LocalCloud, "stop", stopped)
+        yield
 
 
 @pytest.fixture(autouse=True)

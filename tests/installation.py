@@ -29,7 +29,6 @@ PREFIX = "cloudsso-rotator"
 ROTATOR = Target(f"{PREFIX}-reset-password")
 SCAN = Target(f"{PREFIX}-scan-expiring")
 STATUS = Target(f"{PREFIX}-rotation-status")
-STATUS = Target(f"{PREFIX}-rotation-status")
 
 
 def require_packages(folder: Path) -> None:

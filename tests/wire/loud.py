@@ -1,4 +1,4 @@
-"""Both functions with everything that could talk switched on; deployed in place of their own entry points.
+"""The functions with everything that could talk switched on; deployed in place of their own entry points.
 
 It makes staged passwords with a mark, writes the stacks of all threads whenever something is sent, and tells which
 files were opened for writing. Two events are not handed on: {"Survey": true} is answered with what has survived of the
@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from functions.reset_password import index as rotator
+from functions.rotation_status import index as viewer
 from functions.scan_expiring import index as scanner
 from shared import password
 from shared.invocation import Context
@@ -52,6 +53,12 @@ def start_scanner(context: Context) -> None:
     scanner.initialize(context)
 
 
+def start_viewer(context: Context) -> None:
+    """Initialize."""
+    _start()
+    viewer.initialize(context)
+
+
 def rotate(event: bytes, context: Context) -> str:
     """Rotate passwords, loudly; or answer a survey."""
     return _loudly(_asked(event) or rotator.handler, event, context)
@@ -60,6 +67,11 @@ def rotate(event: bytes, context: Context) -> str:
 def scan(event: bytes, context: Context) -> str:
     """Scan, loudly."""
     return _loudly(_asked(event) or scanner.handler, event, context)
+
+
+def show(event: bytes, context: Context) -> str:
+    """Show the state, loudly; or answer a survey of what has survived."""
+    return _loudly(_asked(event) or viewer.handler, event, context)
 
 
 def _start() -> None:

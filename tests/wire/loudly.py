@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.installation import PACKAGE, PREFIX, ROOT, ROTATOR, SCAN, Installation, require_packages
+from tests.installation import PACKAGE, PREFIX, ROOT, ROTATOR, SCAN, STATUS, Installation, require_packages
 from tests.localcloud.fc.backend import Result, Target
 from tests.localcloud.server import LocalCloud
 from tests.wire.loud import WRITTEN
@@ -22,12 +22,14 @@ _ENTRIES = {
     "functions/reset_password/index.initialize": "tests/wire/loud.start_rotator",
     "functions/scan_expiring/index.handler": "tests/wire/loud.scan",
     "functions/scan_expiring/index.initialize": "tests/wire/loud.start_scanner",
+    "functions/rotation_status/index.handler": "tests/wire/loud.show",
+    "functions/rotation_status/index.initialize": "tests/wire/loud.start_viewer",
     "environmentVariables:\n": "environmentVariables:\n        DEBUG: sdk\n        PYTHONWARNINGS: always\n",
 }
 
 
 class LoudInstallation(Installation):
-    """Both functions, as loud as they can be, and overheard."""
+    """The functions, as loud as they can be, and overheard."""
 
     def __init__(self, cloud: LocalCloud, tap: Wiretap, folder: Path, runtime: str = "python3.10") -> None:
         self._tap = tap
@@ -67,7 +69,7 @@ class LoudInstallation(Installation):
         yield "deliveries", "\n".join(map(repr, self.cloud.eventbridge.ends))
         logs = [record.text for record in self.cloud.fc.logs()]
         yield "the functions' logs", "\n".join(logs)
-        yield "audit lines", json.dumps([*self.audit(), *self.audit(SCAN)])
+        yield "audit lines", json.dumps([*self.audit(), *self.audit(SCAN), *self.audit(STATUS)])
         yield "files written", "\n".join(f"{path}\n{_content(path)}" for path in self.written())
         for sent in self.sent():
             yield from sent.where_no_secret_may_be().items()
@@ -78,7 +80,7 @@ class LoudInstallation(Installation):
         return [Path(line.removeprefix(WRITTEN)) for line in lines if line.startswith(WRITTEN)]
 
     def _tasks(self) -> Iterator[tuple[str, str]]:
-        for task in (*self.cloud.fc.accepted(ROTATOR), *self.cloud.fc.accepted(SCAN)):
+        for task in (task for target in (ROTATOR, SCAN, STATUS) for task in self.cloud.fc.accepted(target)):
             yield "task ids", task.task_id
             yield "tasks", "\n".join((task.payload.decode(), task.return_payload.decode(), task.error, repr(task)))
 

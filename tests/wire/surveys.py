@@ -82,19 +82,24 @@ class Surveys(Deployment):
 
     def browse(self, method: str = "GET", path: str = "/", **query: str) -> dict[str, Any]:
         """Return what the HTTP trigger is answered, for whoever looks at a page."""
-        event = {
-            "version": "v1",
-            "rawPath": path,
-            "body": "",
-            "isBase64Encoded": False,
-            "headers": {},
-            "queryParameters": query,
-            "requestContext": {
-                "accountId": ACCOUNT_ID,
-                "http": {"method": method, "path": path, "protocol": "HTTP/1.1"},
-                "requestId": "1-page",
-                "time": "2026-01-01T00:00:00Z",
-            },
-        }
-        answer: dict[str, Any] = json.loads(self.status.show(json.dumps(event).encode(), self.status_context))
+        event = json.dumps(http_event(method, path, **query)).encode()
+        answer: dict[str, Any] = json.loads(self.status.show(event, self.status_context))
         return answer
+
+
+def http_event(method: str = "GET", path: str = "/", **query: str) -> dict[str, Any]:
+    """Return what the HTTP trigger makes of a browser's request."""
+    return {
+        "version": "v1",
+        "rawPath": path,
+        "body": "",
+        "isBase64Encoded": False,
+        "headers": {},
+        "queryParameters": query,
+        "requestContext": {
+            "accountId": ACCOUNT_ID,
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1"},
+            "requestId": "1-page",
+            "time": "2026-01-01T00:00:00Z",
+        },
+    }

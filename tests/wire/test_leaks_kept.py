@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import textwrap
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.evidence.plugin import Evidence
-from tests.installation import ROTATOR, SCAN
+from tests.installation import ROTATOR, SCAN, STATUS
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
 from tests.loopback.workshop import until
@@ -23,6 +24,7 @@ from tests.wire.findings import Mint
 from tests.wire.leaks import Scanner
 from tests.wire.loud import BROKEN, BUG, LEAKED
 from tests.wire.loudly import LoudInstallation
+from tests.wire.surveys import http_event
 from tests.wire.survivors import MARK
 from tests.wire.wiretap import Wiretap
 
@@ -67,7 +69,7 @@ class Kept:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[Kept]:
-    """Deploy both functions, as loud as they can be, where nobody waits in real time."""
+    """Deploy the functions, as loud as they can be, where nobody waits in real time."""
     tap, mint = Wiretap(), Mint()
     with LocalCloud(skip_waiting=True, middleware=tap) as cloud:
         cloud.cloudsso.generate = mint.generated
@@ -139,11 +141,24 @@ def scan(kept: Kept) -> None:
     assert len(kept.installed.dead_letters("failed-scans")) == 1
 
 
+def look(kept: Kept) -> None:
+    """Look at the state in each way, with all of it and with a part that cannot be read; and fail to."""
+    asked: list[object] = [{}, {"Doctor": True}, http_event(fresh="1"), http_event(view="doctor", fresh="1")]
+    for event, denied in itertools.product(asked, (False, True)):
+        if denied:
+            kept.cloud.faults.arm(_denied("ListSecretVersionIds"))
+        assert kept.installed.invoke(STATUS, event).error_type is None
+        kept.settle("A look at the state, of which a part cannot be read" if denied else "A look at the state")
+    kept.cloud.fc.invoke_async(STATUS, b'{"Nonsense": 1}')
+    kept.settle("A look that fails for good")
+    assert len(kept.installed.dead_letters("failed-scans")) == 2
+
+
 def leak_on_purpose(kept: Kept) -> None:
-    """Leak a secret by every way there is, from both functions."""
+    """Leak a secret by every way there is, from each function."""
     kept.mint.made.add(LEAKED)
     kept.installed.invoke(ROTATOR, {"Leak": "return", "Into": str(kept.folder)})
-    leaks = [(ROTATOR, "return", LEAKED), (ROTATOR, "raise", None), (SCAN, "raise", None)]
+    leaks = [(ROTATOR, "return", LEAKED), *((target, "raise", None) for target in (ROTATOR, SCAN, STATUS))]
     for target, how, task_id in leaks:
         event = {"Leak": how, "Into": str(kept.folder)}
         kept.cloud.fc.invoke_async(target, json.dumps(event).encode(), task_id)
@@ -160,6 +175,7 @@ def test_no_secret_is_in_anything_that_the_platform_keeps(kept: Kept, evidence: 
     be_cut_off(kept)
     come_by_every_way(kept)
     scan(kept)
+    look(kept)
     logs = "\n".join(record.text for record in kept.cloud.fc.logs())
     assert "The function is terminated. The stacks of its threads:" in logs
     assert "most recent call first" in logs  # as of each request sent

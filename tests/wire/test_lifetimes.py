@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import subprocess
 import sys
@@ -12,12 +13,15 @@ from pathlib import Path
 import pytest
 
 from tests.evidence.plugin import Evidence
-from tests.installation import ROOT, ROTATOR
+from tests.installation import ROOT, ROTATOR, STATUS
+from tests.localcloud.fc.backend import Target
+from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
-from tests.wire.endings import ENDINGS, Stage
+from tests.wire.endings import ALWAYS, ECHO, ENDINGS, Stage
 from tests.wire.findings import Mint
 from tests.wire.kept import WAYS
 from tests.wire.loudly import LoudInstallation
+from tests.wire.surveys import http_event
 from tests.wire.survivors import HOLDERS
 from tests.wire.wiretap import Wiretap
 
@@ -38,17 +42,17 @@ LOOKED_AT = {
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Iterator[LoudInstallation]:
-    """Deploy the functions on the runtime that keeps credentials in the environment."""
+def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LoudInstallation]:
+    """Deploy the functions on the runtime that keeps credentials in the environment, or on another."""
     tap = Wiretap()
     with LocalCloud(skip_waiting=True, middleware=tap) as cloud:
         cloud.cloudsso.generate = Mint().generated
-        yield LoudInstallation(cloud, tap, tmp_path, "python3.12")
+        yield LoudInstallation(cloud, tap, tmp_path, getattr(request, "param", "python3.12"))
 
 
-def survey(installed: LoudInstallation, what: object = True) -> list[str]:  # noqa: FBT002 - part of an event
-    """Ask the instance that has rotated what has survived."""
-    found: list[str] = json.loads(installed.invoke(ROTATOR, {"Survey": what}).payload)
+def survey(installed: LoudInstallation, what: object = True, whom: Target = ROTATOR) -> list[str]:  # noqa: FBT002 - part of an event
+    """Ask the instance that has rotated, or looked, what has survived."""
+    found: list[str] = json.loads(installed.invoke(whom, {"Survey": what}).payload)
     return found
 
 
@@ -77,6 +81,37 @@ def test_no_password_survives_the_invocation_that_made_it(installed: LoudInstall
     evidence.publish(
         "lifetimes", f"{table}\n\n{len(WAYS) - 1} ways to keep one, tried in a process of their own: found."
     )
+
+
+# What is kept of a look is the last one, for a minute; of one with a gap the gap's error, and of a page its templates.
+LOOKS: dict[str, object] = {
+    "everybody": {},
+    "the doctor": {"Doctor": True},
+    "one user": {"UserName": "alice"},
+    "nobody": {"UserName": "nobody"},
+    "malformed": {"Nonsense": 1},
+    "a page": http_event(fresh="1"),
+    "a page of what was kept": http_event(),
+    "a page that there is not": http_event(path="/other"),
+}
+GAPS = ("GetPasswordPolicy", "GetExternalSAMLIdentityProvider", "ListUsers", "ListSecrets", "ListSecretVersionIds")
+
+
+@pytest.mark.parametrize("installed", ["python3.10", "python3.12"], indirect=True)
+def test_no_credential_survives_in_what_is_kept_from_one_look_to_the_next(installed: LoudInstallation) -> None:
+    """Credentials, what signs with them and what was signed are found by their kinds, whoever holds them."""
+    installed.add_user("alice")
+    assert installed.invoke(ROTATOR, {"UserName": "alice"}).error_type is None
+    installed.later(3600)
+    for (name, event), denied in itertools.product(LOOKS.items(), (None, *GAPS)):
+        if denied is not None:
+            refusal = Fault(denied, "error", status=403, code="NoPermission", message=ECHO, count=ALWAYS)
+            installed.cloud.faults.arm(refusal)
+        installed.invoke(STATUS, event)
+        installed.cloud.faults.clear()
+        assert survey(installed, whom=STATUS) == [], f"{name}, without {denied}"
+    assert survey(installed, "keep", STATUS) == ["list holds a marked text"]
+    assert installed.cloud.fc.cold_starts(STATUS) == 1  # it was one process all along
 
 
 def test_the_search_finds_every_way_to_keep_a_password() -> None:
