@@ -304,4 +304,4 @@ def _shortened(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _instant(moment: datetime | None) -> str:
-    return "an unknown time" if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return "an unknown time" if moment is None else moment.isoformat(timespec="seconds").replace("+00:00", "Z")

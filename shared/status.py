@@ -131,6 +131,11 @@ class Survey(msgspec.Struct, frozen=True):
         """Tell whether everything could be read."""
         return not self.gaps
 
+    @property
+    def secrets_known(self) -> bool:
+        """Tell whether all secrets could be read; if not, nobody knows who has one."""
+        return all(gap.part != "secrets" for gap in self.gaps)
+
     def counts(self) -> dict[State, int]:
         """Return how many users are in each state, in the order of urgency."""
         found = dict.fromkeys(State, 0)

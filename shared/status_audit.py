@@ -11,16 +11,27 @@ from shared.status import State, Survey
 
 
 def surveyed(invocation: str, trigger: str, survey: Survey) -> None:
-    """Log a survey in numbers; what could not be read is logged as failed, a line each."""
+    """Log a survey in numbers; what could not be read is logged as failed, a line each.
+
+    A number that follows from it is left out: alerts go by the latest one, and none is over because nobody could look.
+    """
     for gap in survey.gaps:
         audit.problem(invocation, gap.error)
     facts: audit.Facts = {"Outcome": "surveyed", "Trigger": trigger, "AsOf": audit.instant(survey.as_of)}
-    if survey.standings is not None:
-        counts = survey.counts()
-        numbers = {"Users": len(survey.standings), "Managed": survey.managed, "Due": counts[State.DUE]}
-        alarming = {"Expired": counts[State.EXPIRED], "Stuck": counts[State.STUCK]}
-        facts |= {**numbers, **alarming, "Unmanaged": counts[State.UNMANAGED]}
-    audit.write(logging.INFO, invocation, facts)
+    audit.write(logging.INFO, invocation, facts | _numbers(survey))
+
+
+def _numbers(survey: Survey) -> audit.Facts:
+    if survey.standings is None:
+        return {}
+    counts, found = survey.counts(), {"Users": len(survey.standings)}
+    if survey.secrets_known:
+        found |= {"Managed": survey.managed, "Unmanaged": counts[State.UNMANAGED]}
+        if survey.schedule is not None:
+            found |= {"Due": counts[State.DUE], "Expired": counts[State.EXPIRED]}
+        if all(gap.part != "versions" for gap in survey.gaps):
+            found["Stuck"] = counts[State.STUCK]
+    return dict(found)
 
 
 def diagnosed(invocation: str, findings: Iterable[Finding]) -> None:

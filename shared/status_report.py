@@ -18,7 +18,7 @@ def status(survey: Survey, findings: Sequence[Finding], selection: Selection) ->
         "Matching": selection.matching,
         "Page": selection.page,
         "Pages": selection.pages,
-        "Standings": [standing(one) for one in selection.rows],
+        "Standings": [standing(one, secrets_known=survey.secrets_known) for one in selection.rows],
     }
 
 
@@ -41,20 +41,20 @@ def directory(survey: Survey, findings: Sequence[Finding]) -> Json:
         "SpreadDays": schedule and _days(schedule.spread),
         "Adjusted": list(survey.adjusted),
         "Users": len(survey.standings or ()) if known else None,
-        "Managed": survey.managed if known else None,
+        "Managed": survey.managed if known and survey.secrets_known else None,
         "LookedAt": survey.looked_at,
         "States": {state.value: count for state, count in survey.counts().items()} if known else None,
         "Gaps": [_gap(gap) for gap in survey.gaps],
     }
 
 
-def standing(one: Standing) -> Json:
+def standing(one: Standing, *, secrets_known: bool = True) -> Json:
     """Return where one user's password stands. `Versions` is None where they were not looked at."""
     return {
         "UserName": one.user.name,
         "UserId": one.user.id,
         "State": one.state.value,
-        "Managed": one.managed is not None,
+        "Managed": one.managed is not None if secrets_known else None,
         "SecretName": one.secret,
         "RotatedAt": _instant(one.rotated_at),
         "DueAt": _instant(one.due_at),
@@ -94,7 +94,7 @@ def _gap(gap: Gap) -> Json:
 
 
 def _instant(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _days(span: timedelta) -> float:
