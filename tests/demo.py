@@ -156,7 +156,13 @@ def present(demo: Demo, table: Table, console: Console) -> None:
     console.print(table)
     for problem in demo.broken:
         console.print(f"{CROSS} This did not come true: {problem}", style="red")
-    if not demo.broken:
+    if demo.broken:
+        console.print(
+            "Nothing outside of this machine was touched. Run it once more, to see whether it was chance; if it was not, "
+            "make test says more, and CONTRIBUTING.md where to go on.",
+            highlight=False,
+        )
+    else:
         notes = Table.grid(padding=(0, 2, 0, 0))
         for term, text in {"Told by topic": f"[bold]{demo.notice}[/bold]", **NOTES}.items():
             notes.add_row(Text(f" {term}", style="cyan"), text)
