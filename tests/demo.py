@@ -158,8 +158,8 @@ def present(demo: Demo, table: Table, console: Console) -> None:
         console.print(f"{CROSS} This did not come true: {problem}", style="red")
     if demo.broken:
         console.print(
-            "Nothing outside of this machine was touched. Run it once more, to see whether it was chance; if it was not, "
-            "make test says more, and CONTRIBUTING.md where to go on.",
+            "Nothing outside of this machine was touched. Run it once more, to see whether it was chance; if it was "
+            "not, make test says more, and CONTRIBUTING.md where to go on.",
             highlight=False,
         )
     else:
