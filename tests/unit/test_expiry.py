@@ -91,6 +91,39 @@ def test_a_threshold_is_reckoned_from_the_age_the_lead_and_the_users_own_place_i
     assert schedule().threshold(DIRECTORY, ALICE) == NOON - 90 * DAY + 14 * DAY + place
 
 
+def test_a_password_expires_when_it_is_as_old_as_passwords_live() -> None:
+    assert schedule().expires_at(NOON) == NOON + 90 * DAY
+    assert schedule(max_age=30, lead=1).expires_at(NOON - DAY) == NOON + 29 * DAY
+
+
+def test_a_user_is_due_from_the_lead_and_the_own_place_in_the_spread_before_expiry_on() -> None:
+    place = timedelta(seconds=int(3 * 86_400 * share(DIRECTORY, ALICE)))
+    assert schedule().due_at(NOON - DAY, DIRECTORY, ALICE) == NOON - DAY + 90 * DAY - 14 * DAY - place
+    assert schedule(spread=0).due_at(NOON, DIRECTORY, ALICE) == NOON + 76 * DAY
+
+
+def test_the_second_after_a_user_is_due_is_the_first_in_which_a_scan_finds_out() -> None:
+    rotated_at = NOON - 75 * DAY
+    due_at = schedule().due_at(rotated_at, DIRECTORY, ALICE)
+    for seconds, found in [(-1, False), (0, False), (1, True)]:
+        at = Schedule(due_at + timedelta(seconds=seconds), 90 * DAY, 14 * DAY, 3 * DAY)
+        assert at.is_due(rotated_at, at.threshold(DIRECTORY, ALICE)) is found
+
+
+@given(SCHEDULES, IDS, MOMENTS, MOMENTS)
+def test_when_a_user_is_due_and_expires_does_not_depend_on_when_it_is_asked(
+    on: Schedule, user_id: UserId, rotated_at: datetime, at: datetime
+) -> None:
+    later = Schedule(floored(at), on.max_age, on.lead, on.spread)
+    due_at, expires_at = on.due_at(rotated_at, DIRECTORY, user_id), on.expires_at(rotated_at)
+    assert later.due_at(rotated_at, DIRECTORY, user_id) == due_at
+    assert later.expires_at(rotated_at) == expires_at
+    assert rotated_at + on.max_age / 4 <= due_at
+    assert expires_at - on.lead - on.spread <= due_at <= expires_at - on.lead
+    assert on.is_due(rotated_at, on.threshold(DIRECTORY, user_id)) == (due_at < on.as_of)
+    assert on.has_expired(rotated_at) == (expires_at <= on.as_of)
+
+
 def test_a_users_turn_in_the_queue_is_drawn_by_the_hour_and_the_user() -> None:
     on = schedule()
     assert on.turn(ALICE) == schedule(as_of=NOON + timedelta(minutes=59)).turn(ALICE)

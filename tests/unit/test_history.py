@@ -138,6 +138,61 @@ def test_a_stage_is_held_by_the_version_that_carries_it_foreign_or_not() -> None
     assert History(None).holder_of(CURRENT) is None
 
 
+# ------------------------------------------------------------------------------------ newest_published and open_claim
+
+
+@pytest.mark.parametrize(
+    ("versions", "newest"),
+    [
+        ([], None),
+        ([version("r1-c1", 0, CURRENT), version("by-hand", 1)], None),
+        ([version("r1", 0)], "r1"),
+        ([version("r1", 0, CURRENT), version("r2", 1)], "r2"),
+        ([version("r2", 0), version("r1", 1, CURRENT)], "r2"),  # by its number, and not by its age or its stage
+        ([version("r9", 0), version("r10", 0)], "r10"),  # numbers, not texts
+        ([version("r3", 0), version("r7-c1", 5), version("r8", 9), version("r08", 10)], "r8"),
+    ],
+)
+def test_the_newest_that_was_published_is_the_one_with_the_highest_number(
+    versions: list[Version], newest: str | None
+) -> None:
+    found = History(versions).newest_published()
+    assert found == next((one for one in versions if one.id == newest), None)
+    assert (found and found.id) == newest
+
+
+@pytest.mark.parametrize(
+    ("ids", "claim"),
+    [
+        ([], None),
+        (["by-hand", "r0-c1", "r1-c0"], None),
+        (["r1"], None),
+        (["r1-c1"], Claim(1, 1)),
+        (["r1-c1", "r1"], None),
+        (["r1", "r1-c2"], None),  # written later than the publication, and over all the same
+        (["r2", "r1-c7"], None),
+        (["r1", "r2-c1"], Claim(2, 1)),
+        (["r1", "r2-c2", "r2-c1"], Claim(2, 2)),  # by the number of the attempt, and not by its age
+        (["r1", "r2-c9", "r2-c10"], Claim(2, 10)),  # numbers, not texts
+        (["r2-c9", "r3-c1"], Claim(3, 1)),  # on the newest rotation
+        (["r1", "r3-c1", "r2-c9"], Claim(3, 1)),
+        (["r9", "r10-c1"], Claim(10, 1)),
+        (["r10", "r9-c1"], None),
+    ],
+)
+def test_a_claim_is_open_if_it_is_the_last_on_a_rotation_that_published_nothing(
+    ids: list[str], claim: Claim | None
+) -> None:
+    versions = [version(name, minute) for minute, name in enumerate(ids)]
+    found = history(*versions).open_claim()
+    assert found == (None if claim is None else (claim, next(one for one in versions if one.id == claim.id)))
+
+
+def test_of_a_secret_that_does_not_exist_nothing_is_published_or_claimed() -> None:
+    assert History(None).newest_published() is None
+    assert History(None).open_claim() is None
+
+
 # --------------------------------------------------------------------------------------------- when the count is lost
 
 
@@ -250,6 +305,21 @@ def test_settled_is_the_newest_of_ours_while_it_is_current_and_never_anything_el
         current = staged[moved].id
         expected = current if current == f"r{newest}" and claimed and not later else None
         assert History(staged).settled() == expected
+
+
+@given(listings())
+def test_while_a_claim_is_open_nothing_is_settled_and_the_next_claim_comes_after_it(versions: list[Version]) -> None:
+    read = History(versions)
+    found, newest = read.open_claim(), read.newest_published()
+    if found is None:
+        assert all(newest is not None and claim.rotation <= max(read.published) for claim in read.claims)
+        return
+    claim, held = found
+    following = read.next_claim()
+    assert read.settled() is None
+    assert held == read.versions[claim.id]
+    assert claim.publishes not in read.versions
+    assert following == Claim(claim.rotation, claim.attempt + 1) or len(versions) == KMS_KEEPS
 
 
 @given(listings(ours))

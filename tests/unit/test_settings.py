@@ -12,7 +12,16 @@ from msgspec.structs import asdict, replace
 
 from shared.errors import SettingsError
 from shared.model import Endpoint, Exemption, PasswordSource, Reason, ResetRequest, RotationTarget, UserName, UserRef
-from shared.settings import Onboard, RequireReset, ScanSettings, Settings, Synchronized
+from shared.settings import (
+    MOST_LOOKUPS,
+    Onboard,
+    RequireReset,
+    ScanSettings,
+    ScheduleSettings,
+    Settings,
+    StatusSettings,
+    Synchronized,
+)
 from shared.variables import CLOUDSSO_REGIONS, NEAR, _may_be_near
 from tests.fakes import NOON, user
 
@@ -233,6 +242,67 @@ def test_users_are_onboarded_as_the_setting_says() -> None:
     plain, tagged = user("alice"), replace(user("bob"), opted_in=True)
     chosen = {each: [u.name for u in (plain, tagged) if each.selects(u)] for each in Onboard}
     assert chosen == {Onboard.NONE: [], Onboard.TAGGED: ["bob"], Onboard.ALL: ["alice", "bob"]}
+
+
+# ------------------------------------------------------------------------------------------- the state's, and both's
+
+
+def load_status(**changes: str) -> StatusSettings:
+    return StatusSettings.load({**LEAST, **changes}, "cn-hangzhou")
+
+
+def test_the_function_that_shows_the_state_needs_no_more_than_the_one_that_rotates() -> None:
+    settings = load_status()
+    assert (settings.rotate_before_expiry, settings.spread) == (timedelta(days=14), timedelta(days=3))
+    assert (settings.lookups, settings.onboard, settings.max_parallel) == (200, Onboard.NONE, 8)
+    assert not hasattr(settings, "scan_limit")
+
+
+def test_what_is_due_and_who_is_onboarded_is_read_alike_by_the_scan_and_by_the_state() -> None:
+    both = {"ROTATE_BEFORE_EXPIRY_DAYS": "30", "SPREAD_DAYS": "0", "ONBOARD": "tagged", "PROTECTED_USERS": "root-*"}
+    scanning, showing = load_scan(**both), load_status(**both)
+    assert (showing.rotate_before_expiry, showing.spread, showing.onboard) == (
+        timedelta(days=30),
+        timedelta(0),
+        Onboard.TAGGED,
+    )
+    assert isinstance(scanning, ScheduleSettings)
+    fields = ScheduleSettings.__struct_fields__
+    assert {*fields} > {"rotate_before_expiry", "spread", "onboard", "protected_users"}
+    assert {name: getattr(showing, name) for name in fields} == {name: getattr(scanning, name) for name in fields}
+
+
+@pytest.mark.parametrize(("text", "lookups"), [("0", 0), ("1", 1), (" 7 ", 7), (str(MOST_LOOKUPS), MOST_LOOKUPS)])
+def test_how_many_secrets_are_looked_at_may_be_none_and_has_an_end(text: str, lookups: int) -> None:
+    assert load_status(STATUS_LOOKUPS=text).lookups == lookups == int(text)
+
+
+@pytest.mark.parametrize("text", ["-1", str(MOST_LOOKUPS + 1), "1000000", "all", "1e3", "1.0", "٣"])
+def test_a_number_of_lookups_that_makes_no_sense_is_refused_by_name(text: str) -> None:
+    with pytest.raises(SettingsError, match=f"must be a whole number from 0 to {MOST_LOOKUPS}") as raised:
+        load_status(STATUS_LOOKUPS=text)
+    assert "STATUS_LOOKUPS" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ROTATE_BEFORE_EXPIRY_DAYS", "0"),
+        ("ROTATE_BEFORE_EXPIRY_DAYS", "120"),
+        ("SPREAD_DAYS", "61"),
+        ("ONBOARD", "everybody"),
+        ("KMS_ENDPOINT", "http://kms.example"),
+    ],
+)
+def test_what_a_scan_would_refuse_the_state_refuses_too(name: str, text: str) -> None:
+    for load_one in (load_scan, load_status):
+        with pytest.raises(SettingsError, match=name):
+            load_one(**{name: text})
+
+
+def test_a_misspelt_setting_of_the_state_is_found() -> None:
+    with pytest.raises(SettingsError, match="did you mean STATUS_LOOKUPS"):
+        load_status(STATUS_LOOKUP="7")
 
 
 @given(
