@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 READ = {
     "apscheduler": ("METADATA", "entry_points.txt"),  # its version; the names by which its triggers are found
     "attrs": ("METADATA",),  # attr.__version__
+    "markupsafe": ("METADATA",),  # markupsafe.__version__
 }
 LICENSES = ("license", "licence", "copying", "notice", "authors")  # how the names of such files begin
 
