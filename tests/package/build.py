@@ -30,7 +30,8 @@ PACKAGES = code.PACKAGES  # where s.yaml's PYTHONPATH points
 LICENSES = f"{PACKAGES}/LICENSES.txt"  # of what is in that one
 CODE = code.CODE_PATH  # where a function finds itself
 
-_DEPLOYED = {".py", ".json", ".html", ".css"}  # whatever else lies in these folders was left there by an editor, or by somebody
+# Whatever else lies in these folders was left there by an editor, or by somebody.
+_DEPLOYED = {".py", ".json", ".html", ".css"}
 
 Files = dict[str, bytes]
 
