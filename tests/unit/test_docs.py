@@ -311,6 +311,13 @@ def test_the_reference_lists_every_field_and_every_state_of_the_status() -> None
     assert states == [state.value for state in State]
 
 
+def test_the_readme_exports_one_variable_a_line() -> None:
+    """Serverless Devs reads a .env beside s.yaml by itself, and takes everything to the line's end for one value."""
+    exports = [line for line in lines(Path("README.md")) if line.startswith("export ")]
+    assert exports
+    assert [line for line in exports if not re.fullmatch(r"export [A-Z_]+=(?:'[^']*'|[^\s']*)", line)] == []
+
+
 # architecture.md
 
 
