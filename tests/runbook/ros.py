@@ -54,12 +54,14 @@ def _answer(world: World, action: str, given: Mapping[str, str], numbered: Mappi
     stacked = world.stacks.get(given["StackId"])
     if stacked is None:
         return Answer(complained="ERROR: SDK.ServerError\nErrorCode: StackNotFound\n", status=1)
+    if action == "GetStack":
+        return _json(_shown(given["StackId"], stacked))
     if action == "UpdateStack":
         before = stacked.parameters if given.get("UsePreviousParameters") == "true" else {}
         _make(world, stacked, {**before, **_pairs(numbered)}, "UPDATE_COMPLETE")
-    elif action == "DeleteStack":
+    else:
         stacked.status = "DELETE_COMPLETE"
-    return _json(_shown(given["StackId"], stacked))
+    return _json({"StackId": given["StackId"]})
 
 
 def _created(world: World, name: str, parameters: dict[str, str]) -> Answer:

@@ -218,8 +218,8 @@ r1 UserName DirectoryId UserId Password
 "Healthy": true
 "State": "fresh"
 triggerName: requests
-"Status": "UPDATE_COMPLETE"
-"Status": "DELETE_COMPLETE"
+"StackId": ...
+"StackId": ...
 """
 SCENARIOS: dict[tuple[str, str], Scenario] = {
     ("README.md", "Deploy"): Scenario(users, gone, deployed=False, shown=README_DEPLOY),
