@@ -63,6 +63,7 @@ class Installation(Estate):
             **exports,
         }
         self.roles = stack.roles
+        self.policies = stack.policies
         self.manifest = self._deploy(manifest)
 
     def redeploy(self, **exports: str) -> None:

@@ -62,7 +62,7 @@ def at_work(browser: Browser, users: int = 0) -> Iterator[Operator]:
     with LocalCloud(skip_waiting=True) as cloud, looking(browser) as look:
         fill(cloud, users)  # before there are timers, for which the leap would be a hundred nights
         installed = Installation(cloud)
-        key = cloud.admin
+        key = cloud.role("operator", *installed.policies.values())  # as who was given the policy for viewers
         signer = Credentials(key.access_key_id, key.access_key_secret, key.security_token or "")
         troubles: list[object] = []
         viewer = Viewer(Upstream(Address.parse(cloud.fc.url(STATUS.function, "page")), signer), troubles.append)

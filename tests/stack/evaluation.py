@@ -24,6 +24,7 @@ class Stack:
     """What a stack holds, of the kinds that the loopback cloud knows."""
 
     roles: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # the policy documents of each
+    policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # the document of each that people may be given
     queues: dict[str, dict[str, Any]] = field(default_factory=dict)  # the attributes of each
     topics: list[str] = field(default_factory=list)
 
@@ -39,6 +40,8 @@ def create(account_id: str, region: str, **parameters: str) -> Stack:
         kind = resource["Type"]
         if kind == "ALIYUN::RAM::Role":
             stack.roles[properties["RoleName"]] = [policy["PolicyDocument"] for policy in properties["Policies"]]
+        elif kind == "ALIYUN::RAM::ManagedPolicy":
+            stack.policies[properties["PolicyName"]] = properties["PolicyDocument"]
         elif kind == "ALIYUN::MNS::Queue":
             stack.queues[properties.pop("QueueName")] = properties
         elif kind == "ALIYUN::MNS::Topic":

@@ -493,6 +493,13 @@ def test_the_function_that_the_scan_may_invoke_is_the_one_that_is_deployed(made:
     assert allowed == f"acs:fc:cn-shanghai:{ACCOUNT}:functions/{name}"
 
 
+def test_who_may_look_at_the_page_may_do_just_that_with_the_function_that_is_deployed(made: Stack) -> None:
+    ((name, policy),) = made.policies.items()
+    assert name == "cloudsso-rotator-status-viewers"
+    function = deployed(props("rotation_status")["functionName"])
+    assert list(grants(policy)) == [("fc:InvokeFunction", f"acs:fc:cn-shanghai:{ACCOUNT}:functions/{function}")]
+
+
 def test_only_function_compute_may_take_a_role(made: Stack) -> None:
     assert all(name == name.lower() for name in made.roles)  # Serverless Devs writes role ARNs in lower case
     trusts = [one["AssumeRolePolicyDocument"] for one in resources("ALIYUN::RAM::Role")]
