@@ -42,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with LocalCloud(port=options.port, tls=options.tls, store=_store(options.state)) as cloud:
             manifest = _deployed(cloud, options.deploy, roles) if options.deploy else None
             _announce(cloud, roles, manifest, tls=options.tls)
+            if sys.stderr.isatty():
+                kept = (
+                    f"users and secrets stay in {options.state}" if options.state else "then all that is in it is gone"
+                )
+                sys.stderr.write(f"Serving until Ctrl-C; {kept}.\n")
             stopping.wait()
     except (ManifestRefusedError, FunctionRefusedError, PackageError) as refusal:
         parser.error(f"--deploy: {refusal}")
