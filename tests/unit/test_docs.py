@@ -311,6 +311,25 @@ def test_the_reference_lists_every_field_and_every_state_of_the_status() -> None
     assert states == [state.value for state in State]
 
 
+def test_the_reference_lists_what_is_deployed_under_its_name() -> None:
+    named = re.findall(
+        r"\$\{RotatorName\}-([\w-]+)", json.dumps([*_properties("MNS::Queue"), *_properties("MNS::Topic")])
+    )
+    policies = re.findall(
+        r"\$\{RotatorName\}-([\w-]+)", json.dumps([p["PolicyName"] for p in _properties("ManagedPolicy")])
+    )
+    functions = [name.replace("_", "-") for name in FUNCTIONS]
+    listed = [_CODE.findall(row[0])[0] for row in rows(REFERENCE, "Name", "Is", "Use")]
+    assert sorted(listed) == sorted(
+        {*named, *functions, *(name for name in policies if name.endswith("viewers")), "alerts"}
+    )
+
+
+def _properties(kind: str) -> list[dict[str, Any]]:
+    stack = json.loads((DOCS / "stack.json").read_bytes())
+    return [one["Properties"] for one in stack["Resources"].values() if one["Type"].endswith(kind)]
+
+
 def test_the_readme_exports_one_variable_a_line() -> None:
     """Serverless Devs reads a .env beside s.yaml by itself, and takes everything to the line's end for one value."""
     exports = [line for line in lines(Path("README.md")) if line.startswith("export ")]
