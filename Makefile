@@ -60,7 +60,7 @@ bench: .venv/ready dist/bench/boto3.ready
 
 # The peer on another cloud. Without a network the benchmark goes on without it, and says so.
 dist/bench/boto3.ready: tests/bench/requirements.txt .venv/ready
-	@mkdir -p dist/bench && rm -rf dist/bench/boto3
+	@echo "Installing boto3, to compare with ..." && mkdir -p dist/bench && rm -rf dist/bench/boto3
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --target dist/bench/boto3 -r $< \
 	  && touch $@ || { rm -rf dist/bench/boto3; echo "boto3 could not be installed: the benchmark goes on without it."; }
 
@@ -113,7 +113,8 @@ endef
 	$(SET_UP)
 
 lock: .venv/ready
-	for file in requirements tests/requirements tests/reader/requirements tests/bench/requirements; do \
+	@for file in requirements tests/requirements tests/reader/requirements tests/bench/requirements; do \
+	  echo "Locking $$file.in as $$file.txt ..."; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-strip-extras \
 	    --no-emit-index-url --custom-compile-command "make lock" --output-file $$file.txt $$file.in || exit 1; \
 	done
