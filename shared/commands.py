@@ -75,4 +75,9 @@ class Commands(msgspec.Struct, frozen=True):
 
 
 def _aliyun(product: str, action: str, **parameters: str) -> str:
-    return " ".join(["aliyun", product, action, *(f"--{key} {shlex.quote(text)}" for key, text in parameters.items())])
+    return " ".join(["aliyun", product, action, *(f"--{key} {_word(text)}" for key, text in parameters.items())])
+
+
+def _word(text: str) -> str:
+    """Return text as a word of a shell: without what prints nothing, which no name of KMS has, and terminals obey."""
+    return shlex.quote("".join(c if c.isprintable() else "?" for c in text))

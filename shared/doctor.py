@@ -245,6 +245,12 @@ class Doctor(msgspec.Struct, frozen=True):
 
     def _orphan(self, orphan: Orphan) -> Finding:
         secret = orphan.managed.secret
+        if orphan.strange:  # whoever tags a secret of somebody else's must not have it deleted by this
+            what = (
+                f"Secret {quoted(secret)} is tagged as this program's, and not named as SECRET_NAME_TEMPLATE says: it "
+                "was made under another one, or the tags are wrong. Find out whose it is; untag it, or delete it."
+            )
+            return Finding(Problem.USER_DELETED, what, ())
         if orphan.managed.user_id is None:
             what = (
                 f"Secret {quoted(secret)} is named after no user, and no tag says whose it is; delete it if nobody's."

@@ -104,6 +104,11 @@ class SharedSettings(msgspec.Struct, frozen=True):
             self.secret_name_template.format(directory_id=user.directory_id, user_name=user.name, user_id=user.id)
         )
 
+    @property
+    def secret_name_prefix(self) -> str:
+        """Return what the names of all users' secrets begin with."""
+        return self.secret_name_template.partition("{user_")[0].format(directory_id=self.directory_id)
+
     def exemption(self, user: User) -> Exemption | None:
         """Return why a user is to be left alone, the firmest reason first; None if it is not."""
         if any(fnmatchcase(user.name.casefold(), glob) for glob in self.protected_users):

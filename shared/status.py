@@ -111,6 +111,7 @@ class Orphan(msgspec.Struct, frozen=True):
 
     managed: Managed
     now: User | None  # the user whom it was made for, who has another name by now; None: there is none
+    strange: bool = False  # not named as secrets of this program's are: whoever may tag secrets may have said so
 
 
 class Survey(msgspec.Struct, frozen=True):

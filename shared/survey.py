@@ -43,6 +43,7 @@ class Policy(msgspec.Struct, frozen=True):
     spread: timedelta
     lookups: int  # the versions of how many secrets are looked at, at most
     at_once: int = 8  # side by side; if all of these fail, no more are looked at
+    secret_prefix: str = ""  # what the names of this program's secrets begin with
 
 
 class Surveyor(msgspec.Struct, frozen=True):
@@ -70,6 +71,7 @@ class Surveyor(msgspec.Struct, frozen=True):
         found = None if isinstance(secrets, Gap) else _by_name(secrets)
         judge = self._judge(as_of, schedule, secrets_known=found is not None)
         known = None if isinstance(users, Gap) else tuple(users)
+        left = () if known is None or found is None else _orphans(judge, known, found, self.policy.secret_prefix)
         survey = Survey(
             as_of=as_of,
             directory_id=self.directory_id,
@@ -77,7 +79,7 @@ class Surveyor(msgspec.Struct, frozen=True):
             adjusted=() if schedule is None else self._adjusted(schedule),
             sso_enabled=None if isinstance(sso, Gap) else sso,
             standings=None if known is None else _standings(judge, known, found or {}),
-            orphans=() if known is None or found is None else tuple(_orphans(judge, known, found)),
+            orphans=tuple(left),
             gaps=tuple(part for part in (age, sso, users, secrets) if isinstance(part, Gap)),
             looked_at=0,
         )
@@ -200,14 +202,17 @@ def _standings(judge: Judge, users: Iterable[User], secrets: Mapping[SecretName,
     return tuple(sorted(judged, key=lambda one: one.order))
 
 
-def _orphans(judge: Judge, users: Sequence[User], secrets: Mapping[SecretName, Managed]) -> Iterator[Orphan]:
+def _orphans(
+    judge: Judge, users: Sequence[User], secrets: Mapping[SecretName, Managed], prefix: str
+) -> Iterator[Orphan]:
     by_id = {user.id: user for user in users}
     theirs = set(map(judge.secret_name, users))
     for name in sorted(secrets.keys() - theirs):
         managed = secrets[name]
         if managed.updated is not None and managed.updated > judge.as_of:
             continue  # made, perhaps, for a user who was created after the users' list began
-        yield Orphan(managed, None if managed.user_id is None else by_id.get(managed.user_id))
+        now = None if managed.user_id is None else by_id.get(managed.user_id)
+        yield Orphan(managed, now, strange=not name.startswith(prefix))
 
 
 def _worth_a_look(one: Standing) -> bool:

@@ -167,6 +167,7 @@ class App(msgspec.Struct, frozen=True):
                 onboards=settings.onboard.selects,
                 lead=settings.rotate_before_expiry,
                 spread=settings.spread,
+                secret_prefix=settings.secret_name_prefix,
                 lookups=settings.lookups,
                 at_once=settings.max_parallel,
             ),
