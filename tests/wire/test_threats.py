@@ -13,10 +13,18 @@ from tests.wire import (
     test_threats_names,
     test_threats_role,
     test_threats_rules,
+    test_threats_status,
 )
 from tests.wire.threats import FIRST, THREATS
 
-PARTS = (test_threats_events, test_threats_names, test_threats_rules, test_threats_load, test_threats_role)
+PARTS = (
+    test_threats_events,
+    test_threats_names,
+    test_threats_rules,
+    test_threats_load,
+    test_threats_role,
+    test_threats_status,
+)
 
 
 def test_what_is_tried_through_the_queue_ends_in_the_dead_letters_and_resets_nobody() -> None:

@@ -30,15 +30,18 @@ READS: list[KmsCall] = [
     ),
     lambda client, name: client.delete_secret(kms.DeleteSecretRequest(secret_name=name)),
 ]
-FOREIGN: list[KmsCall] = [
-    *READS,
+WRITES: list[KmsCall] = [  # and what else only the rotator does
     lambda client, name: clients.put(client, "v2", "mine", name),
     lambda client, name: client.describe_secret(kms.DescribeSecretRequest(secret_name=name)),
-    lambda client, name: client.list_secret_version_ids(kms.ListSecretVersionIdsRequest(secret_name=name)),
     lambda client, name: client.tag_resource(kms.TagResourceRequest(secret_name=name, tags="[]")),
     lambda client, name: client.update_secret_version_stage(
         kms.UpdateSecretVersionStageRequest(secret_name=name, version_stage="ACSCurrent", move_to_version="v0")
     ),
+]
+FOREIGN: list[KmsCall] = [
+    *READS,
+    *WRITES,
+    lambda client, name: client.list_secret_version_ids(kms.ListSecretVersionIdsRequest(secret_name=name)),
 ]
 DIRECTORY: list[SsoCall] = [
     lambda client, directory, _user: client.create_user(
