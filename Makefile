@@ -18,7 +18,7 @@ endif
 endif
 endif
 
-.PHONY: demo package test lint types layers unit bench evidence replay mutation soak conformance fuzz cloud status stack lock clean
+.PHONY: demo package test lint types layers unit bench evidence replay mutation soak conformance fuzz cloud status screenshots stack lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m tests.demo
@@ -47,6 +47,7 @@ layers: .venv/ready
 	$(BIN)/lint-imports
 
 unit: .venv/ready .venv-reader/ready
+	@$(BIN)/python -m tests.page.chromium
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term-missing:skip-covered
 
 # docs/evidence.md anew, with the proofs that take too long for `make test`.
@@ -93,6 +94,10 @@ cloud: .venv/ready
 # The status page in an ordinary browser: make status URL=https://....fcapp.run. It signs with your own access key.
 status: .venv/ready
 	@$(BIN)/python -m tests.viewer '$(URL)'
+
+# docs/status-page*.png anew: the status page of a made-up directory, as Chromium shows it.
+screenshots: .venv/ready
+	@$(BIN)/python -m tests.page.screenshots
 
 # docs/stack.json anew, from s.yaml and the functions' policies; a test asks for it when they have changed.
 stack: .venv/ready

@@ -11,7 +11,8 @@ shrinks with it, and a phone should not get a tenth of a bar for each day.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -130,12 +131,12 @@ def per_bar(days: int, most: int) -> int:
     return next((each for each in _PER_BAR if math.ceil(days / each) <= most), math.ceil(days / most))
 
 
-def binned(days: int, each: int, *kinds: Iterable[int]) -> tuple[Bin, ...]:
-    """Count days, from 0 up to `days`, in bins of `each`; what lies before or after is counted with the nearest."""
+def binned(days: int, each: int, *kinds: Mapping[int, int]) -> tuple[Bin, ...]:
+    """Count what there is of each day, from 0 up to `days`, in bins; what lies outside counts with the nearest."""
     counts = [[0] * max(1, math.ceil(days / each)) for _ in kinds]
-    for count, offsets in zip(counts, kinds, strict=True):
-        for offset in offsets:
-            count[min(max(offset, 0) // each, len(count) - 1)] += 1
+    for count, kind in zip(counts, kinds, strict=True):
+        for offset, many in kind.items():
+            count[min(max(offset, 0) // each, len(count) - 1)] += many
     return tuple(
         Bin(index * each, min(each, max(days - index * each, 1)), found)
         for index, found in enumerate(zip(*counts, strict=True))
@@ -166,25 +167,34 @@ def short(number: int) -> str:
     return f"{number / 1000:.1f}".removesuffix(".0") + "k"
 
 
-def day_of(moment: datetime, today: date) -> int:
-    """Return how many days of the calendar (UTC) an instant is from today."""
-    return (moment.date() - today).days
-
-
 # ----------------------------------------------------------------------------------------------------------- timeline
 
 
-def timeline(
-    due: Sequence[datetime], expires: Sequence[datetime], now: datetime, length: timedelta, frame: Frame = WIDE
-) -> Chart:
-    """Return what becomes due, and what would expire, from today to the end of `length`. All instants are UTC.
+class Coming(msgspec.Struct, frozen=True):
+    """How many users become due, and how many would expire, on which day from today on."""
 
-    What was due before today is counted with today: it is what the next scan hands on.
-    """
-    today = now.date()
-    days = max(math.ceil(length / _DAY), 1) + 1  # today, and the last day is a part of one
-    each = per_bar(days, frame.most_bars)
-    bins = binned(days, each, [day_of(one, today) for one in due], [day_of(one, today) for one in expires])
+    today: date
+    days: int
+    due: Mapping[int, int]
+    expires: Mapping[int, int]
+
+    @classmethod
+    def of(cls, due: Iterable[datetime], expires: Iterable[datetime], now: datetime, length: timedelta) -> Coming:
+        """Count instants (UTC) by their days of the calendar, from today to the end of `length`."""
+        today = now.date()
+        days = max(math.ceil(length / _DAY), 1) + 1  # today, and the last day is a part of one
+        first = today.toordinal()
+        by_day = (Counter(one.toordinal() - first for one in each) for each in (due, expires))
+        return cls(today, days, *by_day)
+
+    def bins(self, frame: Frame) -> tuple[Bin, ...]:
+        """Return the bins that there is room for. What was due before today is due today: the next scan finds it."""
+        return binned(self.days, per_bar(self.days, frame.most_bars), self.due, self.expires)
+
+
+def timeline(coming: Coming, frame: Frame = WIDE) -> Chart:
+    """Return what becomes due, above the line, and what would expire without a rotation, below it."""
+    today, bins = coming.today, coming.bins(frame)
     most_due = max(one.counts[0] for one in bins)
     most_expire = max(one.counts[1] for one in bins)
     top_up, top_down = (ceiling(most) if most else 0 for most in (most_due, most_expire))
@@ -207,7 +217,7 @@ def timeline(
         frame=frame,
         bars=_one_number(bars),
         bins=bins,
-        across=_dates(today, days, len(bins) * each, frame),
+        across=_dates(today, coming.days, len(bins) * bins[0].days, frame),
         up=_apart([Tick(base, "0"), *up[:1], *down[:1], *up[1:], *down[1:]]),
         base=round(base, 2),
     )
@@ -249,28 +259,42 @@ def _date(day: date) -> str:
 # ---------------------------------------------------------------------------------------------------------- histogram
 
 
-def histogram(
-    ages: Sequence[timedelta],
-    limit: timedelta | None,
-    due: tuple[timedelta, timedelta] | None = None,
-    frame: Frame = HALF,
-) -> Chart:
-    """Return how many passwords are how old. `limit` is how long they live; `due` is when they begin to be due.
+class Ages(msgspec.Struct, frozen=True):
+    """How many passwords are how many days old, and what that means."""
 
-    Ages of at least the limit are one bar at the right, set apart. Without a limit the oldest age is the end.
-    """
-    oldest = max((math.floor(age / _DAY) for age in ages), default=0) + 1
-    days = oldest if limit is None else max(math.ceil(limit / _DAY), 1)
-    each = per_bar(days, frame.most_bars)
-    young = [age for age in ages if limit is None or age < limit]
-    bins = binned(days, each, [math.floor(age / _DAY) for age in young])
-    over = len(ages) - len(young)
+    young: Mapping[int, int]  # by days
+    over: int  # those of at least the limit
+    days: int  # the limit; without one, more than the oldest
+    limited: bool
+    due: tuple[float, float] | None  # from which day on users begin to be due, and from which on all are
+
+    @classmethod
+    def of(
+        cls, ages: Sequence[timedelta], limit: timedelta | None, due: tuple[timedelta, timedelta] | None = None
+    ) -> Ages:
+        """Count ages by whole days. `limit` is how long passwords live; `due` is when they begin to be due."""
+        young = Counter(age.days for age in ages if limit is None or age < limit)
+        days = max(young, default=0) + 1 if limit is None else max(math.ceil(limit / _DAY), 1)
+        begins = None if due is None else (due[0] / _DAY, due[1] / _DAY)
+        return cls(young, len(ages) - young.total(), days, limit is not None, begins)
+
+    def bins(self, frame: Frame) -> tuple[Bin, ...]:
+        """Return the bins that there is room for; the last one of those past the limit, if there is one."""
+        young = binned(self.days, per_bar(self.days, frame.most_bars), self.young)
+        return (*young, Bin(self.days, 0, (self.over,))) if self.limited else young
+
+
+def histogram(ages: Ages, frame: Frame = HALF) -> Chart:
+    """Return how many passwords are how old; those past the limit are one bar at the right, set apart."""
+    days, over, due = ages.days, ages.over, ages.due
+    bins = [one for one in ages.bins(frame) if one.days]
+    each = bins[0].days
     highest = max(over, *(one.counts[0] for one in bins))
     top = ceiling(highest)
     unit = (frame.floor - frame.top - _MARGIN) / top
-    apart = 0.0 if limit is None else min(frame.inner * 0.11, 64.0)
+    apart = min(frame.inner * 0.11, 64.0) if ages.limited else 0.0
     inner = frame.inner - apart
-    begins = days if due is None else due[0] / _DAY
+    begins = days if due is None else due[0]
     bars = []
     for index, one in enumerate(bins):
         (count,) = one.counts
@@ -297,24 +321,21 @@ def histogram(
     return Chart(
         frame=frame,
         bars=tuple(bars),
-        bins=bins if limit is None else (*bins, Bin(days, 0, (over,))),
+        bins=ages.bins(frame),
         across=_ages(days, scale, apart, frame),
         up=_apart([Tick(frame.floor - one * unit, short(one)) for one in (0, *reversed(steps(top)))]),
         base=frame.floor,
-        zones=_zones(days, scale, due, limit, frame),
+        zones=_zones(ages, scale, frame),
     )
 
 
-def _zones(
-    days: int, scale: float, due: tuple[timedelta, timedelta] | None, limit: timedelta | None, frame: Frame
-) -> tuple[Zone, ...]:
+def _zones(ages: Ages, scale: float, frame: Frame) -> tuple[Zone, ...]:
     found = []
-    if due is not None:
-        first, last = (frame.left + min(max(each / _DAY, 0), days) * scale for each in due)
+    if ages.due is not None:
+        first, last = (frame.left + min(max(each, 0), ages.days) * scale for each in ages.due)
         found.append(Zone(round(first, 2), round(max(last - first, 0), 2), "due", "due"))
-    if limit is not None:
-        at = frame.left + min(limit / _DAY, days) * scale
-        found.append(Zone(round(at, 2), 0, "limit", "limit"))
+    if ages.limited:
+        found.append(Zone(round(frame.left + ages.days * scale, 2), 0, "limit", "limit"))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ from shared.model import UserName
 from shared.status import ALARMING, EXEMPT, Gap, Selection, State, Survey
 
 # Of the style sheet, style.css beside the templates, which is written into each page. A test compares them.
-STYLE_HASH = "sha256-mQtwyp5CiQiS8cgUkPDHV9HNfBbcJMZCVGOqIGN54GI="
+STYLE_HASH = "sha256-njJMCKPix1B8jvr/qxo1M+Irda3KIndrArzf+N3TtCA="
 
 HEADERS: Mapping[str, str] = {
     "Content-Type": "text/html; charset=utf-8",
@@ -67,7 +67,7 @@ class Word(msgspec.Struct, frozen=True):
 
 WORDS: Mapping[State, Word] = {
     State.EXPIRED: Word("Expired", "expired", "cannot log on", "bad", Problem.EXPIRED),
-    State.STUCK: Word("Stuck claim", "stuck claims", "secret may be outdated", "bad", Problem.STUCK_CLAIM),
+    State.STUCK: Word("Stuck claim", "stuck claims", "secret in doubt", "bad", Problem.STUCK_CLAIM),
     State.FOREIGN: Word("Foreign version", "foreign versions", "written by others", "bad", Problem.VERSION_FOREIGN),
     State.SECRET_IN_DELETION: Word(
         "Secret in deletion", "secrets in deletion", "readers get nothing", "bad", Problem.SECRET_IN_DELETION
@@ -447,9 +447,8 @@ def coming(survey: Survey) -> Drawn | None:
     expires = [one.expires_at for one in rows if one.expires_at is not None and one.expires_at > survey.as_of]
     if not due:
         return None
-    drawn = tuple(
-        charts.timeline(due, expires, survey.as_of, schedule.max_age, frame) for frame in (charts.WIDE, charts.NARROW)
-    )
+    plan = charts.Coming.of(due, expires, survey.as_of, schedule.max_age)
+    drawn = tuple(charts.timeline(plan, frame) for frame in (charts.WIDE, charts.NARROW))
     week = survey.as_of + 7 * _DAY
     now = sum(one <= survey.as_of for one in due)
     soon = sum(survey.as_of < one <= week for one in due)
@@ -460,14 +459,8 @@ def coming(survey: Survey) -> Drawn | None:
         f"{who} {'is' if now <= 1 else 'are'} due now{among}, {soon:,} more within 7 days. "
         f"Without a rotation, {people(gone) if gone else 'nobody'} would expire within 7 days."
     )
-    table = charts.timeline(due, expires, survey.as_of, schedule.max_age, charts.TABLE)
-    return Drawn(
-        drawn,
-        says,
-        tuple(
-            (charts.span(survey.as_of.date(), one), number(one.counts[0]), number(one.counts[1])) for one in table.bins
-        ),
-    )
+    table = [(charts.span(plan.today, one), *map(number, one.counts)) for one in plan.bins(charts.TABLE)]
+    return Drawn(drawn, says, tuple(table))
 
 
 def ages(survey: Survey) -> Drawn | None:
@@ -481,7 +474,8 @@ def ages(survey: Survey) -> Drawn | None:
     if schedule is not None:
         limit = schedule.max_age
         due = (limit - schedule.lead - schedule.spread, limit - schedule.lead)
-    drawn = tuple(charts.histogram(known, limit, due, frame) for frame in (charts.HALF, charts.NARROW))
+    found = charts.Ages.of(known, limit, due)
+    drawn = tuple(charts.histogram(found, frame) for frame in (charts.HALF, charts.NARROW))
     never = len(rows) - len(known)
     middle = sorted(known)[len(known) // 2]
     says = (
@@ -489,8 +483,7 @@ def ages(survey: Survey) -> Drawn | None:
     )
     if never:
         says += f" Of {never:,} more it is not known when, or they never were."
-    table = charts.histogram(known, limit, due, charts.TABLE)
-    return Drawn(drawn, says, tuple((charts.age(one), number(one.counts[0])) for one in table.bins))
+    return Drawn(drawn, says, tuple((charts.age(one), number(one.counts[0])) for one in found.bins(charts.TABLE)))
 
 
 def people_days(span: timedelta) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +11,6 @@ from urllib.parse import parse_qsl, urlsplit
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CURE = (
-    "There is no Chromium, so the page was not looked at in a browser. On Debian: apt-get install chromium. "
-    "Elsewhere: CHROMIUM=/path/to/it make test."
-)
 QUIET = (
     "--headless",
     "--no-sandbox",  # it sees nothing but pages of this repository, and containers do not let it make a sandbox
@@ -35,12 +28,6 @@ THEMES: tuple[Theme, ...] = ("light", "dark")
 # What is asked for: the query of a GET. What is answered: status, headers, body.
 Answer = tuple[int, Mapping[str, str], str]
 Serve = Callable[[dict[str, str]], Answer]
-
-
-def chromium() -> str | None:
-    """Return where Chromium is, if it is anywhere."""
-    given = os.environ.get("CHROMIUM")
-    return given or next((path for path in map(shutil.which, NAMES) if path), None)
 
 
 def launched(playwright: Playwright, path: str) -> Browser:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.page.browser import CURE, chromium, launched
+from tests.page.browser import launched
+from tests.page.chromium import MISSING, chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -19,7 +20,7 @@ def browser() -> Iterator[Browser]:
     """Start Chromium, once; where there is none, skip."""
     path = chromium()
     if path is None:
-        pytest.skip(CURE)
+        pytest.skip(MISSING)
     with sync_playwright() as playwright:
         started = launched(playwright, path)
         yield started

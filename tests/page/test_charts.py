@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import charts
-from shared.charts import Bin, Chart, Frame
+from shared.charts import Ages, Bin, Chart, Coming, Frame
 from tests.page.samples import DAY, NOW
 
 FRAMES = (charts.WIDE, charts.HALF, charts.NARROW, charts.TABLE)
@@ -55,7 +55,7 @@ def assert_bars_stand_apart(chart: Chart, *kinds: str) -> None:
 def test_a_timeline_counts_everybody_once_and_stays_within_its_frame(
     due: list[datetime], expires: list[datetime], length: timedelta, frame: Frame
 ) -> None:
-    chart = charts.timeline(due, expires, NOW, length, frame)
+    chart = charts.timeline(Coming.of(due, expires, NOW, length), frame)
     assert sum(one.counts[0] for one in chart.bins) == len(due)
     assert sum(one.counts[1] for one in chart.bins) == len(expires)
     assert sum(bar.count for bar in chart.bars if bar.kind == "due") == len(due)
@@ -71,7 +71,7 @@ def test_a_histogram_counts_everybody_once_and_stays_within_its_frame(
     ages: list[timedelta], limit: timedelta | None, frame: Frame
 ) -> None:
     due = None if limit is None else (limit / 4, limit / 2)
-    chart = charts.histogram(ages, limit, due, frame)
+    chart = charts.histogram(Ages.of(ages, limit, due), frame)
     assert sum(one.counts[0] for one in chart.bins) == len(ages)
     assert sum(bar.count for bar in chart.bars) == len(ages)
     assert_all_inside(chart)
@@ -80,7 +80,7 @@ def test_a_histogram_counts_everybody_once_and_stays_within_its_frame(
 
 @given(limits, st.sampled_from(FRAMES))
 def test_bins_follow_each_other_without_a_gap(length: timedelta, frame: Frame) -> None:
-    bins = charts.timeline([], [], NOW, length, frame).bins
+    bins = charts.timeline(Coming.of([], [], NOW, length), frame).bins
     assert bins[0].start == 0
     for one, other in pairwise(bins):
         assert one.start + one.days == other.start
@@ -90,31 +90,31 @@ def test_bins_follow_each_other_without_a_gap(length: timedelta, frame: Frame) -
 @given(st.integers(1, 40_000), st.integers(1, 40_000))
 def test_bars_are_as_high_as_their_counts_are_to_each_other(few: int, many: int) -> None:
     due = [NOW + DAY] * few + [NOW + 30 * DAY] * many
-    first, second = (bar for bar in charts.timeline(due, [], NOW, 90 * DAY).bars)
+    first, second = (bar for bar in charts.timeline(Coming.of(due, [], NOW, 90 * DAY)).bars)
     if min(first.height, second.height) > charts._LOWEST:
         assert first.height / second.height == pytest.approx(few / many, rel=0.02)
 
 
 def test_one_user_beside_thirty_thousand_is_still_seen() -> None:
     due = [NOW + DAY, *([NOW + 30 * DAY] * 30_000)]
-    assert charts.timeline(due, [], NOW, 90 * DAY).bars[0].height >= 2
+    assert charts.timeline(Coming.of(due, [], NOW, 90 * DAY)).bars[0].height >= 2
 
 
 def test_whoever_was_due_before_today_is_due_today() -> None:
-    chart = charts.timeline([NOW - 20 * DAY, NOW - timedelta(minutes=1)], [], NOW, 90 * DAY)
+    chart = charts.timeline(Coming.of([NOW - 20 * DAY, NOW - timedelta(minutes=1)], [], NOW, 90 * DAY))
     assert chart.bins[0].counts == (2, 0)
     assert chart.bars[0].label == "Today: 2 due"
 
 
 def test_a_day_is_a_day_of_the_calendar() -> None:
     evening = NOW.replace(hour=23, minute=59)
-    chart = charts.timeline([evening, evening + timedelta(minutes=2)], [], NOW, 90 * DAY)
+    chart = charts.timeline(Coming.of([evening, evening + timedelta(minutes=2)], [], NOW, 90 * DAY))
     assert [one.counts[0] for one in chart.bins[:2]] == [1, 1]
     assert [bar.label for bar in chart.bars] == ["Today: 1 due", "4 Mar: 1 due"]
 
 
 def test_what_would_expire_is_below_the_line_and_what_is_due_above() -> None:
-    chart = charts.timeline([NOW + DAY], [NOW + 15 * DAY], NOW, 90 * DAY)
+    chart = charts.timeline(Coming.of([NOW + DAY], [NOW + 15 * DAY], NOW, 90 * DAY))
     above, below = chart.bars
     assert above.y + above.height == pytest.approx(chart.base)
     assert below.y == chart.base
@@ -122,7 +122,9 @@ def test_what_would_expire_is_below_the_line_and_what_is_due_above() -> None:
 
 
 def test_a_narrow_chart_has_fewer_bars_and_labels() -> None:
-    wide, narrow = (charts.timeline([NOW], [], NOW, 90 * DAY, frame) for frame in (charts.WIDE, charts.NARROW))
+    wide, narrow = (
+        charts.timeline(Coming.of([NOW], [], NOW, 90 * DAY), frame) for frame in (charts.WIDE, charts.NARROW)
+    )
     assert (len(wide.bins), len(narrow.bins)) == (91, 31)
     assert len(narrow.across) < len(wide.across)
     assert [tick.label for tick in narrow.across] == ["Today", "31 Mar", "28 Apr"]
@@ -130,7 +132,7 @@ def test_a_narrow_chart_has_fewer_bars_and_labels() -> None:
 
 
 def test_passwords_past_the_limit_are_one_bar_set_apart() -> None:
-    chart = charts.histogram([10 * DAY, 90 * DAY, 400 * DAY], 90 * DAY, (73 * DAY, 76 * DAY))
+    chart = charts.histogram(Ages.of([10 * DAY, 90 * DAY, 400 * DAY], 90 * DAY, (73 * DAY, 76 * DAY)))
     assert [(bar.kind, bar.count, bar.label) for bar in chart.bars] == [
         ("fresh", 1, "10 to 11 days: 1"),
         ("expired", 2, "90 days and more: 2"),
@@ -140,7 +142,7 @@ def test_passwords_past_the_limit_are_one_bar_set_apart() -> None:
 
 
 def test_passwords_in_the_spread_are_drawn_as_due() -> None:
-    chart = charts.histogram([60 * DAY, 75 * DAY, 80 * DAY], 90 * DAY, (73 * DAY, 76 * DAY))
+    chart = charts.histogram(Ages.of([60 * DAY, 75 * DAY, 80 * DAY], 90 * DAY, (73 * DAY, 76 * DAY)))
     assert [bar.kind for bar in chart.bars] == ["fresh", "due", "due"]
     due, limit = chart.zones
     assert due.width > 0
@@ -148,7 +150,7 @@ def test_passwords_in_the_spread_are_drawn_as_due() -> None:
 
 
 def test_without_a_policy_there_is_no_limit_and_nobody_is_due() -> None:
-    chart = charts.histogram([3 * DAY, 200 * DAY], None)
+    chart = charts.histogram(Ages.of([3 * DAY, 200 * DAY], None))
     assert {bar.kind for bar in chart.bars} == {"fresh"}
     assert chart.zones == ()
     assert not any(tick.label.endswith("+") for tick in chart.across)
