@@ -259,6 +259,14 @@ def test_the_reference_lists_every_setting() -> None:
     assert listed == settings()
 
 
+def test_the_reference_lists_every_other_variable_of_s_yaml_with_its_default() -> None:
+    written = (ROOT / "s.yaml").read_text(encoding="utf-8")
+    read = dict(re.findall(r"\benv\('([A-Z_]+)'(?:, '([^']*)')?\)", written))
+    table = rows(REFERENCE, "Deployed with", "Default", "")
+    said = {name: default.strip("`") for cell, default, _ in table for name in _CODE.findall(cell)}
+    assert said == {name: read[name] or "required" for name in deployment() - settings()}
+
+
 def test_the_reference_says_rightly_which_errors_a_redelivery_helps() -> None:
     retryable = {kind.reason: "yes" if kind.retryable else "no" for kind in subclasses(errors.RotatorError)}
     table = rows(REFERENCE, "Error", "Redelivery helps", "Means")
