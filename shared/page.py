@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -25,7 +25,7 @@ from shared.charts import Chart
 from shared.doctor import Finding, Problem
 from shared.errors import RotatorError
 from shared.model import UserName
-from shared.status import ALARMING, EXEMPT, Gap, Selection, State, Survey
+from shared.status import ALARMING, EXEMPT, Gap, Selection, Standing, State, Survey
 
 # Of the style sheet, style.css beside the templates, which is written into each page. A test compares them.
 STYLE_HASH = "sha256-njJMCKPix1B8jvr/qxo1M+Irda3KIndrArzf+N3TtCA="
@@ -47,6 +47,7 @@ HEADERS: Mapping[str, str] = {
 
 PER_PAGE = 50
 SHOWN = 3  # findings of one kind on the status page
+LATE = timedelta(days=2)  # of somebody who is due: a scan every night has missed them, twice
 NEAR = timedelta(days=2)  # of an instant whose hour matters
 LISTED = 60  # of one kind on the doctor's, who names no more than 50
 
@@ -123,6 +124,7 @@ class Link(msgspec.Struct, frozen=True):
     page: int = 1
     view: str = ""
     form: str = ""
+    fresh: bool = False  # read anew
 
     def __str__(self) -> str:
         """Return the query, which is never empty: an empty reference keeps the query that there is."""
@@ -130,6 +132,8 @@ class Link(msgspec.Struct, frozen=True):
         given = {"view": self.view, "state": state, "q": self.search, "format": self.form}
         if self.page > 1:
             given["page"] = str(self.page)
+        if self.fresh:
+            given["fresh"] = "1"
         return "?" + urlencode({name: value for name, value in given.items() if value})
 
 
@@ -193,7 +197,7 @@ class Group(msgspec.Struct, frozen=True):
     @property
     def more(self) -> bool:
         """Tell whether there are others than those shown."""
-        return self.counted or (len(self.shown) < self.count and self.shown[0].user is not None)
+        return self.counted or len(self.shown) < self.count
 
 
 class Drawn(msgspec.Struct, frozen=True):
@@ -240,6 +244,7 @@ class Pages:
             banners=above,
             groups=groups(survey, rest, SHOWN),
             begin=begin(survey),
+            again=Link(selection.state, selection.search, selection.page, fresh=True),
             quiet=_QUIET,
             secrets_known=secrets_known(survey),
             coming=coming(survey),
@@ -343,6 +348,14 @@ def verdict(survey: Survey) -> Verdict:  # noqa: PLR0911 - one line a verdict, i
         return Verdict("calm", "The directory has no users", "There is nothing to rotate yet.")
     if not survey.managed:
         return Verdict("warn", "No password is managed yet", "Below is how to begin.")
+    late = sum(one.due_at is not None and one.due_at < survey.as_of - LATE for one in _due(survey))
+    if late:
+        verb = "is" if late == 1 else "are"
+        return Verdict(
+            "warn",
+            f"{people(late)} {verb} overdue",
+            f"Due for more than {days(LATE)}: does the scan run every night, and is SCAN_LIMIT high enough?",
+        )
     if counts[State.UNMANAGED]:
         verb = "is" if counts[State.UNMANAGED] == 1 else "are"
         return Verdict(
@@ -351,6 +364,10 @@ def verdict(survey: Survey) -> Verdict:  # noqa: PLR0911 - one line a verdict, i
             "Everybody who is managed is in order.",
         )
     return Verdict("good", "Every password is in order", "Nobody needs you.")
+
+
+def _due(survey: Survey) -> Iterator[Standing]:
+    return (one for one in survey.standings or () if one.state is State.DUE)
 
 
 def _counted(state: State, count: int) -> str:

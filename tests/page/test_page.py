@@ -28,7 +28,7 @@ from shared.errors import (
     UnexpectedFailure,
 )
 from shared.page import HEADERS, TITLES, WORDS, Link, Pages, relative, visible
-from shared.status import ALARMING, Gap, Selection, State, Survey
+from shared.status import ALARMING, Gap, Selection, Standing, State, Survey
 from tests.page import samples
 from tests.page.samples import DAY, NOW, crowd, findings, selected, standing, survey
 
@@ -105,6 +105,10 @@ def shown(  # noqa: PLR0913 - as a browser asks
 
 def doctor(found: Survey, said: tuple[Finding, ...] | None = None) -> Outline:
     return Outline(PAGES.doctor(found, findings(found) if said is None else said))
+
+
+def overdue(length: float) -> Standing:
+    return replace(standing("a", State.DUE), due_at=NOW - length * DAY)
 
 
 # ------------------------------------------------------------------------------------------------------------- headers
@@ -255,6 +259,7 @@ def test_the_page_says_how_old_it_is_and_how_to_have_it_read_now() -> None:
     assert "3 Mar 2026, 08:41 UTC read 20 s ago" in shown(found).text
     assert "08:41 UTC read now" in shown(found, age=0.2).text
     assert "?fresh=1" in shown(found).links()
+    assert "?state=fresh&q=a&fresh=1" in shown(found, state=State.FRESH, search="a").links()
 
 
 # ------------------------------------------------------------------------------------------------------------ verdicts
@@ -271,6 +276,8 @@ def test_the_page_says_how_old_it_is_and_how_to_have_it_read_now() -> None:
         (survey([standing("a")], gaps=[Gap("SSO logon", OUTAGE)]), "warn", "A part of the picture is missing"),
         (survey([standing("a", State.UNMANAGED)]), "warn", "No password is managed yet"),
         (survey([standing("a", State.UNMANAGED), standing("b")]), "warn", "1 user is not managed"),
+        (survey([overdue(1.9)]), "good", "Every password is in order"),
+        (survey([overdue(2.1)]), "warn", "1 user is overdue"),
         (survey([standing("a")]), "good", "Every password is in order"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
@@ -373,6 +380,7 @@ def test_unmanaged_users_are_called_out_and_counted() -> None:
         (Problem.UNMANAGED, 7)
     ]
     assert "Unmanaged users 7" in shown(found).text
+    assert "All 7" in shown(found).text
 
 
 def test_the_doctors_page_has_every_finding_with_its_commands_and_where_to_read_on() -> None:
