@@ -85,7 +85,8 @@ conformance: .venv/ready
 fuzz: .venv/ready
 	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -n $(JOBS) tests/unit/test_events_properties.py \
 	  tests/unit/test_events_equivalences.py tests/unit/test_history.py tests/unit/test_password.py \
-	  tests/unit/test_settings.py tests/loopback/test_signature_properties.py tests/wire/test_garbage.py
+	  tests/unit/test_settings.py tests/loopback/test_signature_properties.py tests/wire/test_garbage.py \
+	  tests/wire/test_garbage_status.py
 
 # A loopback cloud to point one's own scripts at; it prints the environment to export. On a port: make cloud PORT=8080
 cloud: .venv/ready

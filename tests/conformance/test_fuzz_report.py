@@ -10,11 +10,12 @@ import pytest
 from tests.evidence.plugin import Evidence
 from tests.loopback import test_signature_properties
 from tests.unit import test_events_equivalences, test_events_properties
-from tests.wire import test_garbage
+from tests.wire import test_garbage, test_garbage_status
 
 FUZZED = {
     "reading an event": (test_events_properties, test_events_equivalences),
     "the whole function": (test_garbage,),
+    "the function that shows the state": (test_garbage_status,),
     "the loopback cloud's signatures": (test_signature_properties,),
 }
 

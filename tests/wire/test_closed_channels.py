@@ -21,6 +21,7 @@ from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
 from tests.wire.leaks import assert_absent, everything_about
 from tests.wire.scanning import Scanning
+from tests.wire.surveys import Surveys
 
 SECRET = "Marker-of-a-credential-01"
 
@@ -107,6 +108,17 @@ def innermost(error: Exception) -> str:
 
 def test_an_errors_frames_are_those_above_the_invocation_only(deployed: Deployment) -> None:
     assert innermost(raised_by(lambda: deployed.invoke({"UserName": "nobody"}))) == "reset_passwords"
+
+
+def test_the_frames_of_a_looks_error_are_those_above_the_invocation_only(cloud: LocalCloud) -> None:
+    surveys = Surveys(cloud)
+    assert innermost(raised_by(lambda: surveys.show(UserName="nobody"))) == "show"
+    surveys.status = replace(surveys.status, clock=BrokenClock(cloud))
+    error = raised_by(surveys.show)
+    assert isinstance(error, UnexpectedFailure)
+    assert innermost(error) == "show"
+    assert (error.__cause__, error.__context__) == (None, None)
+    assert_absent({SECRET}, everything_about(error), "the error")
 
 
 @pytest.mark.parametrize("action", ["ListUsers", "InvokeFunction"])
