@@ -345,6 +345,11 @@ def test_the_readme_exports_one_variable_a_line() -> None:
     assert [line for line in exports if not re.fullmatch(r"export [A-Z_]+=(?:'[^']*'|[^\s']*)", line)] == []
 
 
+def test_every_decision_is_in_the_list_of_decisions() -> None:
+    listed = [_LINK.findall(row[0])[0] for row in rows(DOCS / "decisions" / "README.md", "Decision", "In short")]
+    assert listed == sorted(path.name for path in (DOCS / "decisions").glob("0*.md"))
+
+
 # architecture.md
 
 
