@@ -1,4 +1,4 @@
-"""The rotator works under every reading of what Alibaba Cloud does not document, and under any two of them together."""
+"""The functions work under every reading of what Alibaba Cloud does not document, under any two together."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
 from tests.localcloud.switches import Switches, values
 from tests.wire.pairs import Row, rows
+from tests.wire.surveys import Surveys
 
 # Those about Function Compute and EventBridge: a rotation by itself meets none of them, what is deployed does.
 PLATFORM = {
@@ -72,9 +73,33 @@ def test_a_foreign_version_at_every_turn_does_not_stop_rotations(cloud: LocalClo
         deployed.later(3600)
 
 
+@pytest.mark.parametrize("row", OF_ROTATIONS, ids=told)
+def test_the_state_is_told_truly_under_every_reading(cloud: LocalCloud, row: Row) -> None:
+    read(cloud, row)
+    surveys = Surveys(cloud, PASSWORD_SOURCE=row["source"])
+    for name in ("alice", "bob"):
+        surveys.add_user(name, FIRST)
+        surveys.invoke({"UserName": name})
+    surveys.later(3600)
+    assert surveys.problems() == []
+    surveys.write_by_hand("alice", "by-hand")
+    assert surveys.problems() == [("version-foreign", "alice")]
+    surveys.invoke({"UserName": "alice"})
+    surveys.later(3600)
+    assert surveys.problems() == []
+    surveys.delete_secret("bob")
+    assert surveys.problems() == [("secret-in-deletion", "bob")]
+    assert surveys.show(UserName="bob")["Complete"]
+
+
+def read(cloud: LocalCloud, row: Row) -> None:
+    """Have a cloud do what is not documented as this row reads it."""
+    cloud.switches = replace(Switches(), **{name: value for name, value in row.items() if name != "source"})
+
+
 def under(cloud: LocalCloud, row: Row) -> Deployment:
     """Deploy the function, with a user alice, in a cloud that is read this way."""
-    cloud.switches = replace(Switches(), **{name: value for name, value in row.items() if name != "source"})
+    read(cloud, row)
     deployed = Deployment(cloud, PASSWORD_SOURCE=row["source"])
     deployed.add_user("alice", "Old-Secret-01!")
     return deployed
