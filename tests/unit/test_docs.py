@@ -210,6 +210,13 @@ def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
     assert {name for name in targets.split() if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
 
 
+def test_whoever_contributes_is_told_of_every_make_target() -> None:
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    table = rows(ROOT / "CONTRIBUTING.md", "Command", "Does", "Run it")
+    told = [name for row in table for name in re.findall(r"`make ([a-z]+)", row[0])]
+    assert sorted(told) == sorted(targets.split())
+
+
 @EVERY_DOCUMENT
 def test_every_path_that_a_document_names_exists(document: Path) -> None:
     known = files()
