@@ -370,6 +370,16 @@ def test_a_secret_of_nobody_knows_whom_is_deleted_by_nobodys_advice() -> None:
     assert "no tag says whose it is" in found.what
 
 
+@pytest.mark.parametrize("now", [None, user("alice.b")])
+@pytest.mark.parametrize("user_id", [None, ALICE.id])
+def test_a_secret_that_is_tagged_as_ours_and_not_named_so_is_deleted_by_nobodys_advice(
+    now: User | None, user_id: UserId | None
+) -> None:
+    found = the(orphans=(replace(orphan(now, user_id=user_id), strange=True),))
+    assert (found.problem, found.user, found.mend) == (Problem.USER_DELETED, None, ())
+    assert "not named as SECRET_NAME_TEMPLATE says" in found.what
+
+
 def test_a_user_with_another_name_is_rotated_under_it_before_the_old_secret_is_deleted() -> None:
     found = the(orphans=(orphan(user("alice.b")),))
     assert (found.problem, found.user) == (Problem.USER_RENAMED, "alice.b")
@@ -602,19 +612,26 @@ NASTY = st.sampled_from(
 NAMES = NASTY | st.text(min_size=1, max_size=20) | st.text("'\"$()`\\\n !", min_size=1, max_size=12)
 
 
+def shown(text: str) -> str:
+    """Return text as it is typed: what terminals obey, and no name has, is left out."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def read_by_a_shell(line: str) -> list[str]:
     """Return the arguments that a shell makes of a line."""
-    shown = subprocess.run(  # noqa: S603 - that nothing else is run is what the test is about
+    done = subprocess.run(  # noqa: S603 - that nothing else is run is what the test is about
         ["/bin/sh", "-c", f"set -- {line}\nprintf '%s\\0' \"$@\""], capture_output=True, check=True
     )
-    return shown.stdout.decode().split("\0")[:-1]
+    return done.stdout.decode().split("\0")[:-1]
 
 
 @given(NAMES)
 def test_whatever_a_user_is_called_a_shell_hands_it_on_as_it_is(name: str) -> None:
     assert event(commands.rotate(UserName(name), Force=True)) == {"UserName": name, "Force": True}
     for line in (COMMANDS.restore, COMMANDS.delete, COMMANDS.delete_now):
-        assert aliyun(line(SecretName(name)))[2]["--SecretName"] == name
+        assert aliyun(line(SecretName(name)))[2]["--SecretName"] == shown(name)
+        assert line(SecretName(name)).isprintable()
+    assert commands.rotate(UserName(name)).isprintable()
 
 
 @settings(max_examples=20, deadline=None)
@@ -628,9 +645,9 @@ def test_a_real_shell_reads_the_same_and_runs_nothing(name: str) -> None:
 def test_where_things_are_is_quoted_too(directory: str, one: str, other: str) -> None:
     where = Commands(directory, one, other)  # type: ignore[arg-type] # a directory's id
     options = aliyun(where.disable_sso())[2]
-    assert (options["--DirectoryId"], options["--RegionId"]) == (directory, one)
-    assert aliyun(where.secrets())[2]["--RegionId"] == other
-    assert aliyun(where.directories())[2] == {"--RegionId": one}
+    assert (options["--DirectoryId"], options["--RegionId"]) == (shown(directory), shown(one))
+    assert aliyun(where.secrets())[2]["--RegionId"] == shown(other)
+    assert aliyun(where.directories())[2] == {"--RegionId": shown(one)}
 
 
 def lines(found: Iterable[Finding]) -> list[tuple[Finding, str]]:

@@ -128,6 +128,22 @@ def test_a_secret_name_template_may_use_the_user_id() -> None:
     assert load(SECRET_NAME_TEMPLATE="sso-{user_id}").secret_name(user("alice")) == "sso-u-alice"
 
 
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [
+        ("cloudsso/{directory_id}/{user_name}", "cloudsso/d-00fc2p61loop/"),
+        ("sso-{user_id}", "sso-"),
+        ("{user_name}", ""),
+        ("{directory_id}{user_name}", "d-00fc2p61loop"),
+    ],
+)
+def test_all_names_of_secrets_begin_with_what_comes_before_the_user(text: str, prefix: str) -> None:
+    settings = load(SECRET_NAME_TEMPLATE=text)
+    assert settings.secret_name_prefix == prefix
+    one = replace(user("alice"), directory_id=settings.directory_id)
+    assert settings.secret_name(one).startswith(prefix)
+
+
 @pytest.mark.parametrize("name", ["root-admin", "ROOT-Admin", "break.glass.1"])
 def test_protection_is_by_glob_and_does_not_depend_on_case(name: str) -> None:
     settings = load(PROTECTED_USERS="Root-*, break.glass.?")

@@ -31,7 +31,7 @@ from shared.survey import Policy, Surveyor, Tasks, one_by_one
 from tests.fakes import DIRECTORY, NOON, PAGE, FakeClock, FakeDirectory, FakeStore, Faults, user
 
 DAY = timedelta(days=1)
-CALLS_PER_USER = 60  # of functions, those of the test's own ports included: about 40
+CALLS_PER_USER = 130  # of functions, those of the test's own ports included: about 50, or 90 for one who is looked at
 TABOO = {"root": Exemption.PROTECTED, "frank": Exemption.DISABLED, "scim": Exemption.SYNCHRONIZED}
 PARTS = {
     "max_password_age": "password policy",
@@ -122,6 +122,7 @@ class World:
             spread=self.spread * DAY,
             lookups=self.lookups,
             at_once=self.at_once,
+            secret_prefix="cloudsso/",
         )
         return Surveyor(self.directory, self.store, self.clock, policy, DIRECTORY, together=self.together)
 
@@ -389,6 +390,21 @@ def test_a_secret_that_was_made_while_the_lists_were_read_may_be_a_new_users_and
     assert [orphan.managed.secret for orphan in world.survey().orphans] == ["cloudsso/gone"]
 
 
+def test_a_secret_that_is_tagged_as_ours_and_not_named_so_is_a_strange_one() -> None:
+    world = World()
+    for name in ("cloudsso/", "cloudsso/gone", "Cloudsso/gone", "database", "x/cloudsso/gone"):
+        world.store.write(SecretName(name), "r1")
+        world.tag(SecretName(name), UserId="u-gone")
+    strange = {orphan.managed.secret: orphan.strange for orphan in world.survey().orphans}
+    assert strange == {
+        "cloudsso/": False,
+        "cloudsso/gone": False,
+        "Cloudsso/gone": True,
+        "database": True,
+        "x/cloudsso/gone": True,
+    }
+
+
 def test_secrets_of_others_are_nobodys_orphans() -> None:
     world = World()
     world.store.write(SecretName("database"), "v1")
@@ -647,4 +663,4 @@ def calls(count: int, lookups: Callable[[int], int]) -> int:
 def test_every_user_takes_as_much_work_as_the_one_before(lookups: Callable[[int], int]) -> None:
     first, second, third = (calls(count, lookups) for count in (1000, 2000, 3000))
     assert third - second == pytest.approx(second - first, rel=0.05)
-    assert (third - second) / 1000 < 2 * CALLS_PER_USER
+    assert (third - second) / 1000 < CALLS_PER_USER
