@@ -23,6 +23,8 @@ QUIET = (
 )
 ORIGIN = "http://localhost"  # where browsers take everything for trustworthy, as they do behind https
 
+PATIENCE = 120_000  # milliseconds: nothing is late because a machine is busy
+
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 # What is asked for: the query of a GET. What is answered: status, headers, body.
@@ -32,7 +34,7 @@ Serve = Callable[[dict[str, str]], Answer]
 
 def launched(playwright: Playwright, path: str) -> Browser:
     """Start Chromium."""
-    return playwright.chromium.launch(executable_path=path, args=list(QUIET))
+    return playwright.chromium.launch(executable_path=path, args=list(QUIET), timeout=PATIENCE)
 
 
 @dataclass
@@ -81,7 +83,7 @@ def looking(
         java_script_enabled=False,
         device_scale_factor=scale,
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     try:
         yield Look(context.new_page())
     finally:

@@ -1,4 +1,7 @@
-"""One browser for all tests of a process."""
+"""One browser for the tests of the page.
+
+Playwright keeps an event loop running on the thread of the tests, so it ends before those of other packages begin.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Start Chromium, once; where there is none, skip."""
+    """Start Chromium; where there is none, skip."""
     path = chromium()
     if path is None:
         pytest.skip(MISSING)

@@ -60,7 +60,7 @@ def main(folder: Path) -> int:
                 serve(look, answer)
                 look.open()
                 look.page.screenshot(path=folder / name)
-                sys.stdout.write(f"{folder / name}\n")
+                sys.stdout.write(f"{folder.name}/{name}\n")
         browser.close()
     return 0
 

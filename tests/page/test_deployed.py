@@ -70,7 +70,6 @@ def at_work(browser: Browser, users: int = 0) -> Iterator[Operator]:
         viewer.host = listener.endpoints[0]
         listener.start()
         try:
-            look.page.set_default_timeout(120_000)
             look.open(viewer.first_address)
             yield Operator(installed, look)
             assert troubles == []
