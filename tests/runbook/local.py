@@ -49,8 +49,11 @@ MODULES = {
     "tests.package": "tests/package/test_command.py runs it",
     "pytest": "it is what runs this",
 }
-# Scripts on standard input, by words of theirs, that are not run.
-LONG_SCRIPTS = {"statistics.median(cpu(code)": "it measures for a minute"}
+# Scripts on standard input, by words of theirs, that are compiled and not run.
+LONG_SCRIPTS = {
+    "statistics.median(cpu(code)": "it measures for a minute",
+    "pages.status(found, rows, said": "it measures with 30,000 users; tests/page shows as many",
+}
 # What git is asked for: it is looked at, and says nothing.
 GIT = {"checkout", "clone", "diff", "fetch", "log", "pull", "status"}
 # What the command line of Log Service is asked for, with the flags of each, and which of them is JSON: it is looked at.
@@ -85,6 +88,15 @@ def python(asked: Asked) -> Answer:
         _look_at(module, options)
         return Answer()
     return Answer(becomes=(sys.executable, *arguments), folder=str(ROOT))
+
+
+def is_long(script: str) -> bool:
+    """Tell whether a script takes too long to be run; what it has Python read must compile all the same."""
+    if not any(mark in script for mark in LONG_SCRIPTS):
+        return False
+    (read,) = re.findall(r"<<'EOF'\n(.*?)^EOF$", script, re.MULTILINE | re.DOTALL)
+    compile(read, "<stdin>", "exec")
+    return True
 
 
 def git(asked: Asked) -> Answer:

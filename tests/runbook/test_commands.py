@@ -12,7 +12,7 @@ import pytest
 
 from tests.localcloud.server import LocalCloud
 from tests.runbook.documents import Section, documents, missing, sections
-from tests.runbook.local import LONG_SCRIPTS
+from tests.runbook.local import LONG_SCRIPTS, is_long
 from tests.runbook.scenarios import OPERATIONS, SCENARIOS, scenario
 from tests.runbook.shell import Shell, shell
 from tests.runbook.world import World
@@ -61,7 +61,7 @@ def prepared(run: Shell, world: World, section: Section) -> str:
 def test_the_commands_of_a_section_do_what_it_says(section: Section, world: World) -> None:
     with shell(world) as run:
         before = prepared(run, world, section)
-        steps = tuple(each for each in section.steps if not any(mark in each.script for mark in LONG_SCRIPTS))
+        steps = tuple(each for each in section.steps if not is_long(each.script))
         printed = run.run(steps, before)
         assert len(printed) == len(steps)
         for step, text in zip(steps, printed, strict=True):
@@ -74,6 +74,11 @@ def test_the_commands_of_a_section_do_what_it_says(section: Section, world: Worl
 
 def test_every_scenario_is_that_of_a_section() -> None:
     assert SCENARIOS.keys() <= {(each.document, each.heading) for each in units()}
+
+
+def test_every_script_that_is_not_run_for_its_length_is_one() -> None:
+    scripts = [step.script for section in units() for step in section.steps]
+    assert [mark for mark in LONG_SCRIPTS if not any(mark in script for script in scripts)] == []
 
 
 def test_every_document_with_commands_is_looked_at() -> None:
