@@ -103,6 +103,8 @@ TITLES: Mapping[Problem, str] = {
     Problem.UNMANAGED: "Unmanaged users",
 }
 
+_RANK = {problem: rank for rank, problem in enumerate(Problem)}
+
 # What is wrong with the whole directory, and is said above everything else.
 _WHOLE = (Problem.PERMISSION_MISSING, Problem.WRONG_REGION, Problem.ENDPOINT_UNREACHABLE, Problem.SSO_ENABLED)
 
@@ -221,10 +223,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals |= {
-            "Link": Link,
-            "words": WORDS,
-        }
+        self._environment.globals["words"] = WORDS
         self._environment.filters |= {"number": number, "day": day, "minute": minute, "iso": iso, "days": days}
 
     def status(self, survey: Survey, selection: Selection, findings: Sequence[Finding], *, age: timedelta) -> str:
@@ -239,7 +238,7 @@ class Pages:
             age=age,
             when=lambda moment: relative(moment, now),
             near=lambda moment: abs(moment - now) < NEAR,
-            verdict=verdict(survey),
+            verdict=verdict(survey, findings),
             tiles=tiles(survey, selection),
             banners=above,
             groups=groups(survey, rest, SHOWN),
@@ -330,7 +329,7 @@ def people(count: int) -> str:
 # -------------------------------------------------------------------------------------------------------------- parts
 
 
-def verdict(survey: Survey) -> Verdict:  # noqa: PLR0911 - one line a verdict, in order
+def verdict(survey: Survey, findings: Iterable[Finding]) -> Verdict:  # noqa: PLR0911 - one line a verdict, in order
     """Return the page in a sentence: the gravest thing that is so."""
     counts = survey.counts()
     alarming = sum(counts[state] for state in ALARMING)
@@ -341,9 +340,14 @@ def verdict(survey: Survey) -> Verdict:  # noqa: PLR0911 - one line a verdict, i
         return Verdict("bad", "SSO logon is enabled: nobody's password can be reset", told and f"Besides: {told}.")
     if alarming:
         verb = "needs" if alarming == 1 else "need"
-        return Verdict("bad", f"{people(alarming)} {verb} you", f"{told[:1].upper()}{told[1:]}.")
+        return Verdict("bad", f"{people(alarming)} {verb} you", _sentence(told))
     if survey.gaps:
         return Verdict("warn", "A part of the picture is missing", "What could be read is shown.")
+    grave = [one.problem for one in findings if not one.problem.advice and one.problem is not Problem.SECRET_MISSING]
+    if grave:
+        verb = "needs" if len(grave) == 1 else "need"
+        kinds = ", ".join(TITLES[problem].lower() for problem in Problem if problem in grave)
+        return Verdict("bad", f"{len(grave):,} secret{'' if len(grave) == 1 else 's'} {verb} you", _sentence(kinds))
     if not survey.standings:
         return Verdict("calm", "The directory has no users", "There is nothing to rotate yet.")
     if not survey.managed:
@@ -364,6 +368,10 @@ def verdict(survey: Survey) -> Verdict:  # noqa: PLR0911 - one line a verdict, i
             "Everybody who is managed is in order.",
         )
     return Verdict("good", "Every password is in order", "Nobody needs you.")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _due(survey: Survey) -> Iterator[Standing]:
@@ -408,7 +416,7 @@ def banners(survey: Survey, findings: Iterable[Finding]) -> tuple[tuple[Banner, 
         lost = [LOST[gap.part] for gap in gaps if gap.part in LOST]
         more = said.what.partition(happened)[2].strip() if said else gaps[0].error.cure
         text = " ".join(filter(None, [happened, *lost, more]))
-        title = f"{told[:1].upper()}{told[1:]} could not be read"
+        title = _sentence(f"{told} could not be read").removesuffix(".")
         found.append(Banner(title, reason, text, said.mend if said else (), said.more if said else ""))
     found += [
         Banner(TITLES[one.problem], one.problem.value, one.what, one.mend, one.more)
@@ -425,15 +433,13 @@ def groups(survey: Survey, findings: Iterable[Finding], most: int) -> tuple[Grou
         found[one.problem].append(one)
     states = {word.problem: state for state, word in WORDS.items() if word.problem}
     made = []
-    for problem in Problem:
-        if problem in found:
-            all_ = found[problem]
-            counted = len(all_) > 1 and all_[-1].user is None and all_[0].user is not None
-            count = len(all_) - counted
-            if problem is Problem.UNMANAGED:  # one finding for them all
-                count = sum(one.state is State.UNMANAGED and not one.selected for one in survey.standings or ())
-            link = Link(state=states[problem]) if problem in states else Link(view="doctor")
-            made.append(Group(problem, tuple(all_[:most]), count, counted, str(link)))
+    for problem, those in sorted(found.items(), key=lambda each: _RANK[each[0]]):
+        counted = len(those) > 1 and those[-1].user is None and those[0].user is not None
+        count = len(those) - counted
+        if problem is Problem.UNMANAGED:  # one finding for them all
+            count = sum(one.state is State.UNMANAGED and not one.selected for one in survey.standings or ())
+        link = Link(state=states[problem]) if problem in states else Link(view="doctor")
+        made.append(Group(problem, tuple(those[:most]), count, counted, str(link)))
     return tuple(made)
 
 

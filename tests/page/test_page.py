@@ -283,14 +283,24 @@ def test_the_page_says_how_old_it_is_and_how_to_have_it_read_now() -> None:
     ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_the_gravest_thing_is_the_headline(found: Survey, tone: str, title: str) -> None:
-    verdict = page.verdict(found)
+    verdict = page.verdict(found, findings(found))
     assert (verdict.tone, verdict.title) == (tone, title)
     assert title in shown(found).text
 
 
 def test_the_headline_counts_what_is_alarming() -> None:
     rows = [standing("a", State.STUCK), standing("b", State.STUCK), standing("c", State.SECRET_IN_DELETION)]
-    assert page.verdict(survey(rows)).detail == "2 stuck claims, 1 secret in deletion."
+    assert page.verdict(survey(rows), ()).detail == "2 stuck claims, 1 secret in deletion."
+
+
+def test_what_the_doctor_finds_grave_is_the_headline_where_no_user_is() -> None:
+    said = (Finding(Problem.USER_RENAMED, "It has another name now.", (), samples.made("zoe").name),)
+    found = survey([standing("alice")])
+    assert page.verdict(found, said) == page.Verdict("bad", "1 secret needs you", "Renamed users.")
+    assert "What needs you" in shown(found, said=said).text
+    advice = (Finding(Problem.USER_DELETED, "There is no such user any more.", ()),)
+    assert page.verdict(found, advice).title == "Every password is in order"
+    assert "Worth a look" in shown(found, said=advice).text
 
 
 # ---------------------------------------------------------------------------------------------------- what is missing
