@@ -382,6 +382,17 @@ def test_every_module_has_its_line() -> None:
     assert listed == sorted(path.name for path in SHARED.glob("*.py") if path.name != "__init__.py")
 
 
+def test_every_folder_of_tests_and_every_function_is_a_room() -> None:
+    table = rows(DOCS / "architecture.md", "Room", "What it is")
+    told = {name for row in table for cell in row for name in re.findall(r"(?:tests|functions)/\w+(?=/)", cell)}
+    there = {
+        path.removesuffix("/__init__.py")
+        for path in files()
+        if re.fullmatch(r"(?:tests|functions)/\w+/__init__.py", path)
+    }
+    assert told == there
+
+
 def contract(of: str, listed: str) -> list[str]:
     """Return what a contract of import-linter lists; Python 3.10 has no reader of TOML."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
