@@ -16,11 +16,12 @@ import pytest
 
 from shared import connections, openapi, surveying
 from tests.evidence.plugin import Evidence
-from tests.localcloud.gateway.faults import KINDS, Kind
+from tests.localcloud.gateway.faults import KINDS, Fault, Kind
 from tests.localcloud.server import LocalCloud
 from tests.wire.endings import ALWAYS, echoing
 from tests.wire.overheard import patience
 from tests.wire.surveys import ROLE, Surveys
+from tests.wire.test_doctor import lose
 
 CROWD = 101  # the least that takes two pages
 # What each call is for, as gaps name it.
@@ -32,11 +33,8 @@ PARTS = {
     "ListSecretVersionIds": "versions",
 }
 PAGED = ("ListUsers", "ListSecrets", "ListSecretVersionIds")
-PLACES = [
-    *((f"`{action}`, once", action, 1, 1) for action in PARTS),
-    *((f"`{action}`, always", action, 1, ALWAYS) for action in PARTS),
-    *((f"`{action}`, from the second on", action, 2, ALWAYS) for action in PAGED),
-]
+# Which calls of each event are struck: from which one on, and how many.
+PLACES = {"once": (PARTS, 1, 1), "always": (PARTS, 1, ALWAYS), "from the second on": (PAGED, 2, ALWAYS)}
 PROBLEMS = {"denied": "permission-missing", "refused": "wrong-region", "unavailable": "endpoint-unreachable"}
 ALL_IS_WELL, IN_ORDER = "all is shown", "Every password is in order"
 FOLLOWS = {"SSO logon": "fresh", "versions": "fresh"}
@@ -129,17 +127,20 @@ def bench(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return made
 
 
+@pytest.mark.parametrize("place", PLACES)
 def test_whatever_fault_strikes_it_answers_with_what_is_so_and_no_more(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, evidence: Evidence
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, evidence: Evidence, place: str
 ) -> None:
     rows = []
-    for place, action, nth, count in PLACES:
+    actions, nth, count = PLACES[place]
+    for action in actions:
         told = dict[Kind, str]()
         for kind in KINDS:
             with patience(monkeypatch, kind):
                 told[kind] = bench.look(action, kind, nth, count).judged(action)
-        rows.append((place, *(_by(told, reason) for reason in ("refused", "unavailable"))))
-    evidence.publish("faults-status", evidence.table(["Struck", "A gap: refused", "A gap: unavailable"], rows))
+        rows.append((f"`{action}`", *(_by(told, reason) for reason in ("refused", "unavailable"))))
+    table = evidence.table([f"Struck {place}", "A gap: refused", "A gap: unavailable"], rows)
+    evidence.publish(f"faults-status-{place.split()[-2 if ' ' in place else 0]}", table)
 
 
 def _by(told: dict[Kind, str], reason: str) -> str:
@@ -188,3 +189,18 @@ def test_the_reserve_outlasts_a_call_that_is_begun_at_the_last_moment() -> None:
     longest = connections.UNHURRIED + openapi.CONNECT_TIMEOUT + openapi.READ_TIMEOUT
     assert longest < surveying.RESERVE
     assert surveying.READING >= openapi.READ_TIMEOUT
+
+
+def test_a_claim_that_is_stuck_behind_an_outage_is_not_called_healthy(cloud: LocalCloud) -> None:
+    """Its tags are those of the last rotation: they say when that was, and the answer that they are all there is."""
+    surveys = Surveys(cloud)
+    surveys.add_user("alice")
+    surveys.invoke({"UserName": "alice"})
+    surveys.later(3600)
+    lose(surveys)
+    assert [problem for problem, _ in surveys.problems()] == ["stuck-claim"]
+    cloud.faults.arm(Fault("ListSecretVersionIds", "error", count=ALWAYS, status=503, code="ServiceUnavailable"))
+    answer = surveys.show(UserName="alice")
+    assert (answer["Healthy"], answer["Complete"], answer["LookedAt"]) == (False, False, 0)
+    assert answer["Standings"][0]["Versions"] is None
+    assert "not looked at: secret-store-unavailable" in surveys.browse()["body"]
