@@ -18,6 +18,7 @@ from tests.observability.indexes import index
 from tests.observability.queries import QUERIES
 
 DOCUMENT = (FOLDER.parent / "observability.md").read_text(encoding="utf-8")
+REFERENCE = (FOLDER.parent / "reference.md").read_text(encoding="utf-8")
 SHELL = re.findall(r"^```sh\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
 EXAMPLES = re.findall(r"^```json\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
 NAMES = {"FC_REGION": "cn-shanghai", "LOG_PROJECT": "my-log-project"}
@@ -100,3 +101,5 @@ def test_the_examples_are_what_an_alert_really_leaves() -> None:
     (one,), (really,) = said["Outcomes"], answered["Outcomes"]
     assert list(one) == list(really)
     assert {name: one[name] for name in one if name in example} == {name: example[name] for name in one}
+    shown = re.findall(r"^```json\n(\{\"Outcomes\".*?)^```", REFERENCE, re.MULTILINE | re.DOTALL)
+    assert [json.loads(each) for each in shown] == [said]
