@@ -27,6 +27,7 @@ from shared.rotation import CLAIMS, FORCED_CLAIMS, LEASE
 from shared.status import EXEMPT, Gap, OpenClaim, Orphan, Standing, State, Survey
 
 MOST_NAMED = 50  # findings of one kind that name a user each; the others are counted
+SOON = timedelta(days=2)  # in which a daily scan is sure to have been
 LONG_ENOUGH = 90  # days that passwords may live: CloudSSO's default, to which the defaults of the settings fit
 
 
@@ -84,7 +85,7 @@ class Doctor(msgspec.Struct, frozen=True):
         found = [
             *map(self._gap, survey.gaps),
             *self._directory(survey, standings),
-            *(finding for one in standings for finding in self._user(one, sso=bool(survey.sso_enabled))),
+            *(finding for one in standings for finding in self._user(one, survey)),
             *(self._orphan(orphan) for orphan in survey.orphans if _is(orphan.now, user)),
         ]
         rank = {problem: number for number, problem in enumerate(Problem)}
@@ -152,8 +153,8 @@ class Doctor(msgspec.Struct, frozen=True):
 
     # users
 
-    def _user(self, one: Standing, *, sso: bool) -> Iterator[Finding]:
-        if one.state is State.EXPIRED and not sso:  # while it is enabled, passwords are of no use
+    def _user(self, one: Standing, survey: Survey) -> Iterator[Finding]:
+        if one.state is State.EXPIRED and not survey.sso_enabled:  # while it is enabled, passwords are of no use
             yield self._expired(one)
         if one.state in (State.EXPIRED, State.STUCK) and one.claim:
             yield self._stuck(one, one.claim)  # of an expired password too: after six attempts, rotating takes force
@@ -161,7 +162,7 @@ class Doctor(msgspec.Struct, frozen=True):
             yield self._foreign(one, History(one.versions))
         elif one.state is State.SECRET_IN_DELETION:
             yield self._in_deletion(one)
-        elif one.selected and _has_no_secret(one):
+        elif one.selected and _has_no_secret(one) and _is_older(one.user, survey.as_of - SOON):
             yield self._secret_missing(one)
         if one.state not in EXEMPT.values() and _is_misled(one):
             yield self._tag_stale(one)
@@ -226,8 +227,8 @@ class Doctor(msgspec.Struct, frozen=True):
     def _secret_missing(self, one: Standing) -> Finding:
         name = one.user.name
         what = (
-            f"User {quoted(name)} is to be rotated, as ONBOARD says, and has no secret of this program's. The next "
-            "scan makes it, with a new password; if a scan should have, see the dead letters."
+            f"User {quoted(name)} is to be rotated, as ONBOARD says, and has no secret of this program's, though scans "
+            "should have had one made by now. See the dead letters; the command makes it, with a new password."
         )
         return Finding(Problem.SECRET_MISSING, what, (commands.rotate(name),), name)
 
@@ -256,22 +257,27 @@ class Doctor(msgspec.Struct, frozen=True):
                 f"Secret {quoted(secret)} is named after no user, and no tag says whose it is; delete it if nobody's."
             )
             return Finding(Problem.USER_DELETED, what, ())
+        if orphan.managed.in_deletion:
+            what = f"Secret {quoted(secret)}, which no user has any more, is being deleted: there is nothing to do."
+            return Finding(Problem.USER_DELETED, what, ())
         if orphan.now is None:
             what = f"Secret {quoted(secret)} belongs to a user who is not in the directory any more."
-            mend = () if orphan.managed.in_deletion else (self.commands.delete(secret),)
-            return Finding(Problem.USER_DELETED, what, mend)
+            return Finding(Problem.USER_DELETED, what, (self.commands.delete(secret),))
         name = orphan.now.name
         what = (
             f"User {quoted(name)} had another name when secret {quoted(secret)} was made, which is not rotated any "
             "more. Rotate under the new name, have readers read the new secret, then delete the old one."
         )
-        delete = () if orphan.managed.in_deletion else (self.commands.delete(secret),)
-        return Finding(Problem.USER_RENAMED, what, (commands.rotate(name), *delete), name)
+        return Finding(Problem.USER_RENAMED, what, (commands.rotate(name), self.commands.delete(secret)), name)
 
 
 def _has_no_secret(one: Standing) -> bool:
     """Tell whether a user is unmanaged; one whose secret is in order, but for its tags, is misled about instead."""
     return one.state is State.UNMANAGED and not _is_misled(one)
+
+
+def _is_older(one: User, moment: datetime) -> bool:
+    return one.created is None or one.created <= moment
 
 
 def _is(one: User | None, name: str | None) -> bool:

@@ -49,7 +49,10 @@ def directory(survey: Survey, findings: Sequence[Finding]) -> Json:
 
 
 def standing(one: Standing, *, secrets_known: bool = True) -> Json:
-    """Return where one user's password stands. `Versions` is None where they were not looked at."""
+    """Return where one user's password stands.
+
+    `Versions` is None where they were not looked at; `Unread` is why, if that was tried.
+    """
     return {
         "UserName": one.user.name,
         "UserId": one.user.id,
@@ -74,6 +77,7 @@ def standing(one: Standing, *, secrets_known: bool = True) -> Json:
             {"VersionId": version.id, "CreatedAt": _instant(version.created), "Stages": sorted(version.stages)}
             for version in one.versions
         ],
+        "Unread": one.unread or None,
     }
 
 

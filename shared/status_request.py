@@ -29,6 +29,7 @@ MOST_SHOWN = 8  # problems that the error about one event names
 _FIELDS = {"Doctor": "doctor", "UserName": "user_name", "State": "state", "Search": "search", "Page": "page"}
 _PARAMETERS = {"state": "state", "q": "search", "page": "page"}  # of the HTTP trigger, besides these:
 _HOW = ("view", "format", "fresh")
+_PARTS = ("state", "search", "page")  # what picks some out of all who are shown
 _WHOLE = Place()
 
 
@@ -118,6 +119,8 @@ def _read(
     if wrong:
         return _malformed(place, "; ".join(wrong))
     values: dict[str, Any] = {known[name]: value for name, value in document.items()}
+    if {**more, **values}.get("doctor") and (parts := [name for name in document if known[name] in _PARTS]):
+        return _malformed(place, f"the doctor looks at everybody: {', '.join(map(quoted, parts))} goes without it")
     if "state" in values:
         values["state"] = State(values["state"])
     return StatusRequest(**values, **more)

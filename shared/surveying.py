@@ -37,7 +37,7 @@ from shared.survey import Policy, Surveyor, Together
 # its last answer; and for ours.
 RESERVE = UNHURRIED + CONNECT_TIMEOUT + READ_TIMEOUT + timedelta(seconds=5)
 READING = timedelta(seconds=20)  # at least, for the smallest survey
-KEPT = timedelta(minutes=1)  # how old the survey may be that a page shows
+KEPT = timedelta(minutes=1)  # how long a survey is shown once it is made
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 PLAIN = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -46,6 +46,7 @@ class Kept(msgspec.Struct):
     """What an instance keeps from one event to the next: the last survey, which holds names and times, no secrets."""
 
     survey: Survey | None = None
+    until: datetime | None = None  # shown till then
     pages: Pages | None = None
 
 
@@ -100,9 +101,11 @@ class App(msgspec.Struct, frozen=True):
 
     def _survey(self, asked: StatusRequest, surveyor: Surveyor, context: Context, give_up_at: datetime) -> Survey:
         kept = self.kept.survey
-        if kept is not None and not asked.fresh and kept.complete and self.clock.now() - kept.as_of < KEPT:
+        fresh_until = self.kept.until
+        if kept and fresh_until and kept.complete and not asked.fresh and self.clock.now() < fresh_until:
             return kept
         survey = surveyor.survey(give_up_at=give_up_at)
+        self.kept.until = self.clock.now() + KEPT  # from its end: one of many users takes a while itself
         status_audit.surveyed(context.request_id, asked.trigger, survey)
         return survey
 

@@ -275,6 +275,14 @@ def test_who_is_to_have_a_secret_and_has_none_is_told_and_rotated() -> None:
     assert rotates(*found.mend)
 
 
+@pytest.mark.parametrize(
+    ("age", "told"), [(timedelta(days=2) - timedelta(seconds=1), False), (timedelta(days=2), True)]
+)
+def test_who_is_to_have_a_secret_is_missed_it_once_scans_are_sure_to_have_been(age: timedelta, told: bool) -> None:  # noqa: FBT001 - a table
+    row = standing(replace(ALICE, opted_in=True, created=NOON - age), managed=False)
+    assert problems(diagnosis(row)) == [Problem.SECRET_MISSING] * told
+
+
 def test_who_has_no_secret_and_is_selected_for_none_is_named_with_the_others() -> None:
     rows = [standing(replace(user(name), created=NOON), managed=False) for name in ("carol", "bob")]
     found = the(*rows)
@@ -386,7 +394,8 @@ def test_a_user_with_another_name_is_rotated_under_it_before_the_old_secret_is_d
     rotate, delete = found.mend
     assert rotates(rotate, "alice.b")
     assert aliyun(delete) == ("kms", "DeleteSecret", LATER)
-    assert the(orphans=(orphan(user("alice.b"), in_deletion=True),)).mend == (rotate,)
+    left = the(orphans=(orphan(user("alice.b"), in_deletion=True),))
+    assert (left.problem, left.problem.advice, left.mend) == (Problem.USER_DELETED, True, ())
 
 
 # ------------------------------------------------------------------------------------------- about the whole directory

@@ -120,6 +120,7 @@ def test_all_that_is_known_of_a_user_is_told() -> None:
             {"VersionId": "r1", "CreatedAt": "2026-02-28T12:00:00Z", "Stages": ["ACSCurrent", "Also"]},
             {"VersionId": "r2-c1", "CreatedAt": "2026-03-01T11:00:00Z", "Stages": []},
         ],
+        "Unread": None,
     }
 
 
@@ -133,8 +134,10 @@ def test_of_a_user_of_whom_little_is_known_the_same_is_told_with_nothing_in_it()
         "Claim",
         "LastOutcome",
         "Versions",
+        "Unread",
     }
     assert told["Managed"] is False
+    assert status_report.standing(replace(bare(), unread="secret-in-deletion"))["Unread"] == "secret-in-deletion"
 
 
 def test_versions_that_were_looked_at_and_are_none_are_told_from_those_that_were_not() -> None:

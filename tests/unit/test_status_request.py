@@ -81,14 +81,23 @@ def test_an_event_that_says_nothing_asks_for_everybody_as_json_and_read_now(even
         ({"Search": "ali"}, StatusRequest(search="ali")),
         ({"Page": 7}, StatusRequest(page=7)),
         (
-            {"Doctor": True, "UserName": "ünïcödé", "State": "due", "Search": "ü", "Page": MOST_PAGES},
-            StatusRequest(doctor=True, user_name="ünïcödé", state=State.DUE, search="ü", page=MOST_PAGES),
+            {"Doctor": False, "UserName": "ünïcödé", "State": "due", "Search": "ü", "Page": MOST_PAGES},
+            StatusRequest(user_name="ünïcödé", state=State.DUE, search="ü", page=MOST_PAGES),
         ),
+        ({"Doctor": True, "UserName": "ünïcödé"}, StatusRequest(doctor=True, user_name="ünïcödé")),
     ],
 )
 def test_every_field_is_read(event: Event, found: StatusRequest) -> None:
     assert asked(event) == found
     assert asked(base64.b64encode(json.dumps(event).encode())) == found
+
+
+@pytest.mark.parametrize("part", [{"State": "due"}, {"Search": "ali"}, {"Page": 2}])
+def test_the_doctor_is_not_asked_about_a_part(part: dict[str, object]) -> None:
+    assert refusal({"Doctor": True, **part}).endswith(
+        f"the doctor looks at everybody: {next(iter(part))!r} goes without it."
+    )
+    assert "the doctor looks at everybody" in refusal(http(query={"view": "doctor", "page": "2"}))
 
 
 @pytest.mark.parametrize("state", State)
