@@ -107,8 +107,7 @@ class Zone(msgspec.Struct, frozen=True):
 
     x: float
     width: float
-    kind: str
-    label: str
+    kind: str  # the class in the style sheet
 
 
 class Chart(msgspec.Struct, frozen=True):
@@ -333,9 +332,9 @@ def _zones(ages: Ages, scale: float, frame: Frame) -> tuple[Zone, ...]:
     found = []
     if ages.due is not None:
         first, last = (frame.left + min(max(each, 0), ages.days) * scale for each in ages.due)
-        found.append(Zone(round(first, 2), round(max(last - first, 0), 2), "due", "due"))
+        found.append(Zone(round(first, 2), round(max(last - first, 0), 2), "due"))
     if ages.limited:
-        found.append(Zone(round(frame.left + ages.days * scale, 2), 0, "limit", "limit"))
+        found.append(Zone(round(frame.left + ages.days * scale, 2), 0, "limit"))
     return tuple(found)
 
 

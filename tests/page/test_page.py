@@ -484,6 +484,13 @@ def test_no_user_means_no_chart() -> None:
     assert page.ages(survey([standing("alice", State.UNMANAGED)])) is None
 
 
+def test_of_whom_no_rotation_is_known_is_said_beside_the_ages() -> None:
+    never = replace(standing("bob"), rotated_at=None, expires_at=None, due_at=None)
+    drawn = page.ages(survey([standing("alice"), never]))
+    assert drawn is not None
+    assert drawn.says.endswith(" Of 1 more it is not known when, or they never were.")
+
+
 def test_what_is_coming_is_said_in_a_sentence() -> None:
     def said(*rows: float) -> str:
         chance = samples.dice(1)
