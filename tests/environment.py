@@ -57,7 +57,7 @@ def set_up(ready: Path, requirements: Sequence[Path], out: TextIO) -> None:
     """Make a virtual environment beside its file `ready`, with what the requirements pin, and then that file."""
     folder = ready.parent
     total = pinned(requirements)
-    out.write(f"Setting up {folder} with {total} packages from PyPI. It takes about a minute, once.\n")
+    out.write(f"Setting up {folder} with {total} packages from PyPI. It takes a minute or two, once.\n")
     out.flush()
     make(folder)
     install(folder, requirements, Progress(out, folder, total))
@@ -131,11 +131,12 @@ def last(said: str) -> str:
 
 
 class Progress:
-    """One line that says how far pip is: rewritten on a terminal; elsewhere only what takes long is said."""
+    """One line that says how far pip is: rewritten on a terminal; elsewhere said at each quarter."""
 
     def __init__(self, out: TextIO, folder: Path, total: int) -> None:
         self.out, self.folder, self.total = out, folder, total
         self.seen: set[str] = set()
+        self.quarters = 0
         self.width = 0
 
     def hear(self, line: str) -> None:
@@ -143,7 +144,9 @@ class Progress:
         match = LOOKED_AT.match(line.strip())
         if match:
             self.seen.add(match[1].lower())
-            self._say(f"{self.folder}: {len(self.seen)} of {self.total} packages ({match[1]})")
+            before, self.quarters = self.quarters, 4 * len(self.seen) // self.total
+            told = f"{self.folder}: {len(self.seen)} of {self.total} packages ({match[1]})"
+            self._say(told, always=self.quarters > before)
         elif line.startswith("Installing collected"):
             self._say(f"{self.folder}: installing {self.total} packages", always=True)
         elif "Retrying" in line:

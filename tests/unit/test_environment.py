@@ -57,7 +57,8 @@ def test_a_set_up_says_what_it_does_before_and_after(tmp_path: Path) -> None:
     assert run(ready, out) == (0, "")
     folder = ready.parent
     assert out.getvalue().splitlines() == [
-        f"Setting up {folder} with 2 packages from PyPI. It takes about a minute, once.",
+        f"Setting up {folder} with 2 packages from PyPI. It takes a minute or two, once.",
+        f"{folder}: 1 of 2 packages (alpha)",
         f"{folder}: installing 2 packages",
         f"{folder} is set up.",
     ]
