@@ -385,7 +385,7 @@ def test_of_a_secret_without_the_users_id_nobody_knows_who_has_it_by_now() -> No
 
 def test_a_secret_that_was_made_while_the_lists_were_read_may_be_a_new_users_and_is_no_orphan() -> None:
     world = World()
-    world.rotate(user("new"), NOON + timedelta(seconds=1))
+    world.rotate(user("a-new-one"), NOON + timedelta(seconds=1))
     world.rotate(user("gone"), NOON)
     assert [orphan.managed.secret for orphan in world.survey().orphans] == ["cloudsso/gone"]
 
@@ -447,6 +447,15 @@ def test_nothing_is_looked_at_that_cannot_change_what_is_known() -> None:
     assert world.looked == []
 
 
+def test_nobody_who_is_exempt_takes_the_place_of_somebody_to_look_at() -> None:
+    world = World(lookups=1)
+    untagged = world.add("root", 10)
+    del world.store.tagged[secret_of(untagged)]["RotatedAt"]
+    world.add("alice", 10)
+    world.survey()
+    assert world.names_looked_at == ["alice"]
+
+
 def test_after_a_look_everybody_stands_where_they_belong() -> None:
     world = World(lookups=0)
     world.add("alice", 10)
@@ -499,7 +508,7 @@ def test_a_secret_that_lost_its_tags_is_looked_at_if_that_is_asked_for() -> None
     world.add("nobody")
     survey = world.survey()
     assert world.looked == []
-    assert world.look(survey, survey.standings or ()) is survey
+    assert world.surveyor.look(survey, survey.standings or (), give_up_at=NOON + DAY) is survey
     looked = world.look(survey, survey.standings or (), unmanaged=True)
     assert sorted(world.names_looked_at) == ["alice", "nobody"]
     assert (looked.looked_at, looked.complete) == (1, True)
