@@ -271,7 +271,7 @@ def test_the_scan_reaches_a_rotator_of_function_compute_2_by_its_service(skippin
     name = "ROTATION_FUNCTION: ${resources.reset_password.props.functionName}"
     manifest = other_manifest(tmp_path, (name, "ROTATION_FUNCTION: rotation/reset-password"))
     installed = Installation(skipping, manifest=manifest)
-    rotator, scanner = (spec(each) for each in installed.manifest.functions)
+    rotator, scanner, _ = (spec(each) for each in installed.manifest.functions)
     allowed = {
         "Version": "1",
         "Statement": [

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import subprocess
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ import pytest
 
 from shared.audit import LONGEST
 from shared.errors import RotatorError
+from tests.installation import PREFIX, STATUS, Installation
 from tests.localcloud.server import LocalCloud
 from tests.loopback import clients
+from tests.loopback.test_http_triggers import official, sent
 from tests.wire.leaks import assert_absent
 from tests.wire.surveys import ROLE, Surveys, http_event
 from tests.wire.test_threats_names import BREAKS, LINE
@@ -72,8 +75,8 @@ def looked(cloud: LocalCloud) -> Looked:
 )
 def test_a_rotation_is_not_asked_of_who_only_looks(looked: Looked, ends: str) -> None:
     body = json.dumps({"UserName": "alice", "RotatedSince": "2026-01-01T00:00:00Z"})
-    for method, sent in (("POST", body), ("PUT", body), ("DELETE", ""), ("GET", body)):
-        ending, answer = looked.asks({**http_event(method), "body": sent})
+    for method, given in (("POST", body), ("PUT", body), ("DELETE", ""), ("GET", body)):
+        ending, answer = looked.asks({**http_event(method), "body": given})
         assert (ending, answer["statusCode"]) == (ends, 400)
         assert looked.calls() == []
     assert looked.surveys.signs_in("alice", FIRST) == "ok"
@@ -125,6 +128,32 @@ def test_a_forged_http_event_shows_no_more_than_a_plain_one(looked: Looked, ends
     assert ending == ends
     _, plain = looked.asks({})
     assert {**json.loads(answer["body"]), "AsOf": ""} == {**plain, "AsOf": ""}
+
+
+@threat(
+    "Around the signature",
+    tried="`s.yaml`'s HTTP trigger without one (`400`), with an old one, one for another query, another role's",
+    ends="403",
+)
+def test_nobody_is_shown_a_page_without_a_signature_of_who_may_look(ends: str) -> None:
+    with LocalCloud(skip_waiting=True) as cloud:
+        installed = Installation(cloud)
+        url = cloud.fc.url(STATUS.function, "page")
+        (policy,) = installed.policies.values()
+        may, may_not = cloud.role("viewer", policy), cloud.role("scanner", *installed.roles[f"{PREFIX}-scan-expiring"])
+        now = cloud.clock.now()
+        old = official("GET", f"{url}/", may, now - timedelta(hours=1))
+        forged: list[tuple[str, dict[str, str]]] = [
+            ("/", {}),
+            ("/", {**official("GET", f"{url}/", may), "authorization": ""}),
+            ("/", old),
+            ("/?view=doctor", official("GET", f"{url}/?view=status", may)),
+            ("/", official("GET", f"{url}/", may_not)),
+        ]
+        refused = [sent("GET", url + path, headers).status for path, headers in forged]
+        assert refused == [400, 400, *3 * [int(ends)]]
+        assert cloud.fc.logs(STATUS.function) == []  # it was not even asked
+        assert sent("GET", f"{url}/", official("GET", f"{url}/", may)).status == 200
 
 
 @threat(
