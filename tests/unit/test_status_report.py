@@ -217,6 +217,7 @@ def test_where_the_secrets_are_not_known_nobody_is_said_to_have_none() -> None:
     unread = Gap("secrets", SecretStoreUnavailable("KMS is down."))
     (one,) = status(survey(bare(), gaps=(unread,)))["Standings"]
     assert one["Managed"] is None
+    assert [each["Managed"] for each in status(survey(bare(), FULL))["Standings"]] == [False, True]
 
 
 # ------------------------------------------------------------------------------------------------------------ values
@@ -302,7 +303,7 @@ def test_a_number_that_is_not_known_is_not_logged_as_one(
     lines: Lines, part: str, more: Object, known: set[str]
 ) -> None:
     failed, told = surveyed(lines, survey(*ROWS, gaps=(Gap(part, DirectoryDenied("No permission.")),), **more))
-    assert (failed["Outcome"], failed["Error"]) == ("failed", "directory-denied")
+    assert (failed["Outcome"], failed["Error"], failed["Invocation"]) == ("failed", "directory-denied", "inv-1")
     assert told.keys() - {"Invocation", "Outcome", "Trigger", "AsOf"} == known
 
 
