@@ -94,7 +94,8 @@ def redriven(world: World) -> None:
 def expired(world: World) -> None:
     """Let alice's password be older than passwords live, because the scan was turned off."""
     users(world)
-    world.cloud.timers.remove(Target(world.functions["scan_expiring"].name), "daily")
+    for resource, timer in (("scan_expiring", "daily"), ("rotation_status", "hourly")):  # the latter takes long
+        world.cloud.timers.remove(Target(world.functions[resource].name), timer)
     world.max_password_age(30)
     world.cloud.clock.shift(31 * DAY)
 
