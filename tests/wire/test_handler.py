@@ -24,7 +24,7 @@ REQUEST = b'{"UserName": "alice", "RotatedSince": "2026-01-01T00:00:00Z"}'
 OLD = "Old-Secret-01!"
 USERS = ("alice", "bob", "carol", "dave", "erin", "root-admin", "frank")
 FILES = [path for path in EVENTS.iterdir() if path.suffix in {".json", ".txt"}]
-SAMPLES = sorted(path for path in FILES if not path.name.startswith(("scan-", "status-")))  # those are for the other function
+SAMPLES = sorted(path for path in FILES if not path.name.startswith(("scan-", "status-")))  # the other functions'
 CREDENTIALS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 
 
