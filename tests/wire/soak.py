@@ -86,10 +86,11 @@ class Soak:
         return self.survivor
 
     def end_instances(self) -> None:
-        """Deploy both functions anew, which ends every instance."""
-        rotator, scan = (spec(function) for function in self.installed.manifest.functions)
+        """Deploy the functions anew, which ends every instance."""
+        rotator, *others = (spec(function) for function in self.installed.manifest.functions)
         self.cloud.fc.deploy(replace(rotator, reserved_concurrency=self._limit))
-        self.cloud.fc.deploy(scan)
+        for other in others:
+            self.cloud.fc.deploy(other)
 
     def stretch(self, load: Load) -> None:
         """Let events, faults and kills happen at random within so many seconds, and what follows from them."""
