@@ -15,10 +15,15 @@ from shared.model import DirectoryId, SecretName, UserName
 RECOVERY = "30"  # days in which a deleted secret can be restored; the most that KMS allows
 DOCTOR = """s rotation_status invoke --event '{"Doctor": true}'"""
 EVERYBODY = "s rotation_status invoke --event '{}'"
+SCAN = "s scan_expiring invoke --event '{}'"
 DEPLOY = "s deploy -y"
 UPDATE_ROLES = (
-    'make stack && aliyun ros UpdateStack --RegionId "$FC_REGION" --StackId "$STACK_ID" --UsePreviousParameters true'
-    ' --TemplateBody "$(cat docs/stack.json)"'
+    (
+        'make stack && aliyun ros UpdateStack --RegionId "$FC_REGION" --StackId "$STACK_ID"'
+        ' --UsePreviousParameters true --TemplateBody "$(cat docs/stack.json)"'
+    ),
+    # That answers before anything is updated.
+    'aliyun ros GetStack --RegionId "$FC_REGION" --StackId "$STACK_ID" --waiter expr=Status to=UPDATE_COMPLETE',
 )
 
 

@@ -38,6 +38,7 @@ class Problem(Enum):
     WRONG_REGION = "wrong-region"
     ENDPOINT_UNREACHABLE = "endpoint-unreachable"
     SSO_ENABLED = "sso-enabled"
+    OVERDUE = "overdue"
     EXPIRED = "expired"
     STUCK_CLAIM = "stuck-claim"
     FAILED_ATTEMPTS = "failed-attempts"
@@ -98,7 +99,7 @@ class Doctor(msgspec.Struct, frozen=True):
         what = f"The {gap.part} could not be read. {gap.error.happened}"
         if isinstance(gap.error, DirectoryDenied | SecretStoreDenied):
             why = f"The role of rotation_status lacks a permission, or has it for another region or directory. {where}"
-            return Finding(Problem.PERMISSION_MISSING, f"{what} {why}", (commands.UPDATE_ROLES, commands.DOCTOR))
+            return Finding(Problem.PERMISSION_MISSING, f"{what} {why}", (*commands.UPDATE_ROLES, commands.DOCTOR))
         if isinstance(gap.error, SettingsError | DirectoryRefused | SecretRefused):
             export = "export CLOUDSSO_DIRECTORY_ID=... CLOUDSSO_REGION=... KMS_REGION=..."
             return Finding(
@@ -120,6 +121,9 @@ class Doctor(msgspec.Struct, frozen=True):
             yield Finding(Problem.SSO_ENABLED, what, (self.commands.disable_sso(),))
         if survey.adjusted and survey.schedule:
             yield self._policy_short(survey.schedule, survey.adjusted)
+        late = [one.due_at for one in standings if one.state is State.DUE and one.due_at]
+        if (late := [due_at for due_at in late if due_at + SOON <= survey.as_of]) and not survey.sso_enabled:
+            yield _overdue(late)
         left = [one for one in standings if _has_no_secret(one) and not one.selected]
         if left:
             yield self._unmanaged(left, any_managed=survey.managed > 0)
@@ -274,6 +278,15 @@ class Doctor(msgspec.Struct, frozen=True):
 def _has_no_secret(one: Standing) -> bool:
     """Tell whether a user is unmanaged; one whose secret is in order, but for its tags, is misled about instead."""
     return one.state is State.UNMANAGED and not _is_misled(one)
+
+
+def _overdue(due: list[datetime]) -> Finding:
+    many = len(due) != 1
+    what = (
+        f"{len(due)} {'users have' if many else 'user has'} been due for more than {SOON.days} days: no scan has run, "
+        "its dispatches or their rotations fail, or SCAN_LIMIT is too low. They can log on until they expire."
+    )
+    return Finding(Problem.OVERDUE, what, (commands.SCAN, commands.DOCTOR), since=min(due))
 
 
 def _is_older(one: User, moment: datetime) -> bool:

@@ -90,6 +90,7 @@ TITLES: Mapping[Problem, str] = {
     Problem.WRONG_REGION: "The wrong region",
     Problem.ENDPOINT_UNREACHABLE: "An endpoint does not answer",
     Problem.SSO_ENABLED: "SSO logon is enabled",
+    Problem.OVERDUE: "Overdue users",
     Problem.EXPIRED: "Expired",
     Problem.STUCK_CLAIM: "Stuck claims",
     Problem.FAILED_ATTEMPTS: "Failed attempts",
@@ -102,6 +103,8 @@ TITLES: Mapping[Problem, str] = {
     Problem.POLICY_SHORT: "A policy shorter than the lead time",
     Problem.UNMANAGED: "Unmanaged users",
 }
+
+_OF_SCANS = (Problem.OVERDUE, Problem.SECRET_MISSING)  # which scans mend, or should have
 
 _RANK = {problem: rank for rank, problem in enumerate(Problem)}
 
@@ -343,7 +346,7 @@ def verdict(survey: Survey, findings: Iterable[Finding]) -> Verdict:  # noqa: PL
         return Verdict("bad", f"{people(alarming)} {verb} you", _sentence(told))
     if survey.gaps:
         return Verdict("warn", "A part of the picture is missing", "What could be read is shown.")
-    grave = [one.problem for one in findings if not one.problem.advice and one.problem is not Problem.SECRET_MISSING]
+    grave = [one.problem for one in findings if not one.problem.advice and one.problem not in _OF_SCANS]
     if grave:
         verb = "needs" if len(grave) == 1 else "need"
         kinds = ", ".join(TITLES[problem].lower() for problem in Problem if problem in grave)

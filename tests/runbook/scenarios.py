@@ -91,13 +91,23 @@ def redriven(world: World) -> None:
     signs_in("alice", "bob", "carol")(world)
 
 
-def expired(world: World) -> None:
-    """Let alice's password be older than passwords live, because the scan was turned off."""
+def unscanned(world: World, days: float) -> None:
+    """Let alice have a password that lives for thirty days, and so many days pass in which the scan is turned off."""
     users(world)
     for resource, timer in (("scan_expiring", "daily"), ("rotation_status", "hourly")):  # the latter takes long
         world.cloud.timers.remove(Target(world.functions[resource].name), timer)
     world.max_password_age(30)
-    world.cloud.clock.shift(31 * DAY)
+    world.cloud.clock.shift(days * DAY)
+
+
+def expired(world: World) -> None:
+    """Let alice's password be older than passwords live."""
+    unscanned(world, 31)
+
+
+def overdue(world: World) -> None:
+    """Let alice have been due for more than two days."""
+    unscanned(world, 20)
 
 
 def contained(world: World) -> None:
@@ -245,6 +255,7 @@ SCENARIOS: dict[tuple[str, str], Scenario] = {
     (OPERATIONS, "Decommission"): Scenario(users, gone),
     (OPERATIONS, "`permission-missing`"): Scenario(denied),
     (OPERATIONS, "`sso-enabled`"): Scenario(sso),
+    (OPERATIONS, "`overdue`"): Scenario(overdue, signs_in("alice")),
     (OPERATIONS, "`expired`"): Scenario(expired, signs_in("alice")),
     (OPERATIONS, "`stuck-claim`"): Scenario(stuck, signs_in("alice")),
     (OPERATIONS, "`failed-attempts`"): Scenario(used_up, signs_in("alice")),

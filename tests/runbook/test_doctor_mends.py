@@ -22,6 +22,7 @@ DOCTOR = Step("""s rotation_status invoke --event '{"Doctor": true}'""")
 BROKEN: dict[Problem, Act] = {
     Problem.PERMISSION_MISSING: scenarios.denied,
     Problem.SSO_ENABLED: scenarios.sso,
+    Problem.OVERDUE: scenarios.overdue,
     Problem.EXPIRED: scenarios.expired,
     Problem.STUCK_CLAIM: scenarios.stuck,
     Problem.FAILED_ATTEMPTS: scenarios.used_up,

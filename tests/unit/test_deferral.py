@@ -42,7 +42,9 @@ def told_by(code: str) -> Any:  # noqa: ANN401 - whatever JSON holds
 
 def test_every_module_that_is_put_off_is_one_that_would_be_imported() -> None:
     """One that is no longer imported is to be taken off the list."""
-    imported = told_by(f"import json, sys, shared.bootstrap, shared.page, {', '.join(SDKS)}\nprint(json.dumps(list(sys.modules)))")
+    imported = told_by(
+        f"import json, sys, shared.bootstrap, shared.page, {', '.join(SDKS)}\nprint(json.dumps(list(sys.modules)))"
+    )
     assert set(DEFERRED) - set(imported) == set()
     assert set(GATHERED) - set(imported) == set()
 

@@ -143,8 +143,9 @@ AT_ONCE = {**DELETE, "--ForceDeleteWithoutRecovery": "true"}
 
 
 def test_in_a_healthy_directory_nothing_is_found() -> None:
-    bob = user("bob")
-    assert diagnosis(standing(versions=rotated(10)), standing(bob, tag=NOON - 80 * DAY)) == ()
+    due = replace(standing(user("bob"), tag=NOON - 80 * DAY), due_at=NOON)
+    assert due.state is State.DUE
+    assert diagnosis(standing(versions=rotated(10)), due) == ()
     assert diagnosis() == ()
     assert diagnosis(standings=None) == ()
 
@@ -154,7 +155,7 @@ def test_who_is_exempt_or_being_rotated_is_left_be() -> None:
     assert in_progress.state is State.IN_PROGRESS
     assert diagnosis(in_progress) == ()
     for state in (State.PROTECTED, State.DISABLED, State.SYNCHRONIZED, State.UNKNOWN, State.FRESH, State.DUE):
-        misled = replace(standing(versions=rotated(99), tag=NOON), state=state)
+        misled = replace(standing(versions=rotated(99), tag=NOON), state=state, due_at=NOON)
         exempt = state in (State.PROTECTED, State.DISABLED, State.SYNCHRONIZED)
         assert problems(diagnosis(misled)) == ([] if exempt else [Problem.TAG_STALE])
 
@@ -401,6 +402,21 @@ def test_a_user_with_another_name_is_rotated_under_it_before_the_old_secret_is_d
 # ------------------------------------------------------------------------------------------- about the whole directory
 
 
+@pytest.mark.parametrize(("late", "told"), [(timedelta(days=2) - SECOND, False), (timedelta(days=2), True)])
+def test_who_has_been_due_for_days_is_counted_and_handed_on_by_a_scan(late: timedelta, told: bool) -> None:  # noqa: FBT001 - a table
+    due = standing(versions=rotated(80))
+    assert due.due_at is not None
+    later = replace(due, due_at=NOON - late)
+    found = diagnosis(later, standing(user("bob"), rotated(10)))
+    assert problems(found) == [Problem.OVERDUE] * told
+    assert problems(diagnosis(later, sso_enabled=True)) == [Problem.SSO_ENABLED]
+    if told:
+        (overdue,) = found
+        assert (overdue.user, overdue.since, overdue.problem.advice) == (None, NOON - late, False)
+        assert "1 user has been due" in overdue.what
+        assert overdue.mend[0] == "s scan_expiring invoke --event '{}'"
+
+
 def test_while_sso_logon_is_enabled_nobody_counts_as_expired_and_the_rest_is_told() -> None:
     rows = (standing(versions=rotated(99)), standing(user("bob"), (*rotated(10), *failed(1))))
     assert problems(diagnosis(*rows)) == [Problem.EXPIRED, Problem.STUCK_CLAIM]
@@ -491,7 +507,7 @@ def test_what_could_not_be_read_is_told_with_what_was_said_and_where_it_was_aske
 
 def test_a_missing_permission_is_mended_by_the_stack_and_a_wrong_place_by_looking_where_it_is() -> None:
     denied = the(gaps=(Gap("users", DirectoryDenied("no")),))
-    assert denied.mend == (commands.UPDATE_ROLES, commands.DOCTOR)
+    assert denied.mend == (*commands.UPDATE_ROLES, commands.DOCTOR)
     wrong = the(gaps=(Gap("users", SettingsError("no directory")),))
     assert aliyun(wrong.mend[0]) == ("cloudsso", "ListDirectories", {"--RegionId": "cn-shanghai"})
     assert wrong.mend[-1] == commands.DEPLOY
@@ -528,6 +544,7 @@ def everything() -> Survey:
         of(managed=False, opted_in=True),
         of(managed=False),
         of(rotated(9), tag=NOON),
+        replace(of(rotated(80)), due_at=NOON - 9 * DAY),
         sso_enabled=None,
         adjusted=("SPREAD_DAYS",),
         orphans=(orphan(), orphan(user("new"))),
@@ -671,6 +688,8 @@ def test_every_command_is_one_that_an_operator_has() -> None:
         ("s", "deploy", "-y"),
         ("s", "rotation_status", "invoke"),
         ("s", "reset_password", "invoke"),
+        ("s", "scan_expiring", "invoke"),
+        ("aliyun", "ros", "GetStack"),
         ("aliyun", "kms", "DeleteSecret"),
         ("aliyun", "kms", "RestoreSecret"),
         ("aliyun", "cloudsso", "ListDirectories"),

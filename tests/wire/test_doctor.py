@@ -122,6 +122,18 @@ def test_an_expired_password_is_found_and_rotated(surveys: Surveys) -> None:
     assert surveys.problems() == []
 
 
+def test_users_whom_no_scan_has_handed_on_for_days_are_told_of(surveys: Surveys) -> None:
+    surveys.later(77 * DAY)
+    assert surveys.show()["States"]["due"] == 2
+    surveys.later(4 * DAY)
+    (finding,) = surveys.findings()
+    assert (finding["Problem"], finding["UserName"]) == ("overdue", None)
+    assert finding["Mend"][0] == "s scan_expiring invoke --event '{}'"
+    for name in ("alice", "bob"):  # as the scan has it done
+        surveys.invoke({"UserName": name, "Reason": "expiring"})
+    assert surveys.problems() == []
+
+
 def test_a_version_that_somebody_else_wrote_is_found_and_a_rotation_takes_the_stage_back(surveys: Surveys) -> None:
     surveys.write_by_hand("alice", "terraform-1")
     (finding,) = surveys.findings()
