@@ -274,7 +274,7 @@ def test_a_state_leads_to_what_the_doctor_says_of_it(look: Look) -> None:
 
 
 def test_a_command_is_selected_whole_and_as_it_is(look: Look) -> None:
-    command = look.page.locator("#attention code.command").first
+    command = look.page.locator("#attention code.command", has_text="alice.adams").first
     assert look.asks("getComputedStyle(document.querySelector('#attention code.command')).userSelect") == "all"
     command.click()
     assert look.asks("getSelection().toString()") == """s reset_password invoke --event '{"UserName": "alice.adams"}'"""

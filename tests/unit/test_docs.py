@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -99,6 +100,7 @@ def commands(document: Path) -> list[str]:
     return lines(document) + code(document)
 
 
+@cache
 def files() -> set[str]:
     """Return every file and folder of the repository, by its path."""
     walked = (path.relative_to(ROOT) for path in ROOT.rglob("*"))

@@ -127,7 +127,9 @@ def bench(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return made
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place", ["always", *(pytest.param(place, marks=pytest.mark.long) for place in PLACES if place != "always")]
+)
 def test_whatever_fault_strikes_it_answers_with_what_is_so_and_no_more(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, evidence: Evidence, place: str
 ) -> None:
