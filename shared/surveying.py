@@ -105,7 +105,9 @@ class App(msgspec.Struct, frozen=True):
         if kept and fresh_until and kept.complete and not asked.fresh and self.clock.now() < fresh_until:
             return kept
         survey = surveyor.survey(give_up_at=give_up_at)
-        self.kept.until = self.clock.now() + KEPT  # from its end: one of many users takes a while itself
+        # Both at once, or a request that fails from here on prolongs an older survey's time. From the end of this one:
+        # one of many users takes a while itself.
+        self.kept.survey, self.kept.until = survey, self.clock.now() + KEPT
         status_audit.surveyed(context.request_id, asked.trigger, survey)
         return survey
 
@@ -128,7 +130,7 @@ class App(msgspec.Struct, frozen=True):
         one = [each for each in everybody if each.user.name.casefold() == name]
         if survey.standings is not None and not one:
             message = f"Directory {quoted(survey.directory_id)} has no user {quoted(asked.user_name)}."
-            raise UserNotFound(message)
+            raise UserNotFound(message, unchanged="Nothing was changed.")
         return select(one, per_page=asked.per_page)
 
     def _findings(self, survey: Survey, asked: StatusRequest, context: Context) -> tuple[Finding, ...]:

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from functions.rotation_status import index
 from shared import surveying
 from shared.errors import MalformedEvent, SettingsError, UserNotFound
+from shared.instants import rfc3339
+from shared.rotation import LEASE
 from tests.localcloud.gateway.faults import Fault
 from tests.localcloud.server import LocalCloud
 from tests.wire.surveys import ROLE, Context, Surveys
@@ -78,7 +80,10 @@ def test_everybody_is_shown_the_urgent_first_with_versions_times_and_what_became
     ]
     alice = answer["Standings"][1]
     assert alice["SecretName"] == surveys.secret_name("alice")
-    assert alice["RotatedAt"] == surveys.tags("alice")["RotatedAt"]
+    claimed, tagged = rfc3339(alice["RotatedAt"]), rfc3339(surveys.tags("alice")["RotatedAt"])
+    assert claimed is not None
+    assert tagged is not None
+    assert timedelta(0) <= tagged - claimed <= LEASE  # in the same second, mostly
     assert {version["VersionId"]: version["Stages"] for version in alice["Versions"]} == {
         "r1-c1": ["ACSPrevious"],
         "r1": ["ACSCurrent"],
@@ -190,6 +195,17 @@ def test_pages_are_shown_from_what_was_read_a_moment_ago(surveys: Surveys) -> No
     assert calls(surveys)["ListUsers"] == 3 * before["ListUsers"]
     surveys.show()
     assert calls(surveys)["ListUsers"] == 4 * before["ListUsers"]
+
+
+def test_a_request_that_fails_once_everybody_was_read_makes_no_older_reading_last_longer(surveys: Surveys) -> None:
+    surveys.browse()
+    surveys.later(3600)
+    with pytest.raises(UserNotFound):
+        surveys.show(UserName="nobody")
+    surveys.browse()
+    kept = surveys.status.kept.survey
+    assert kept is not None
+    assert surveys.cloud.clock.now() - kept.as_of < timedelta(minutes=1)
 
 
 def test_half_a_picture_is_not_kept(surveys: Surveys) -> None:
