@@ -276,7 +276,10 @@ def _open_claim(history: History, as_of: datetime) -> OpenClaim | None:
     if found is None:
         return None
     claim, version = found
-    return OpenClaim(version.id, claim.attempt, version.created, stuck=version.created + LEASE <= as_of)
+    stuck = version.created + LEASE <= as_of
+    if stuck and history.next_claim().rotation != claim.rotation:
+        return None  # foreign versions pushed out what came of it: rotations begin a new count, whatever it failed of
+    return OpenClaim(version.id, claim.attempt, version.created, stuck=stuck)
 
 
 def _last_outcome(
