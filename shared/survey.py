@@ -21,6 +21,7 @@ from shared.errors import OutOfTime, RotatorError, SecretInDeletion, SecretNotFo
 from shared.expiry import Schedule
 from shared.model import DirectoryId, Exemption, Managed, SecretName, User
 from shared.ports import Clock, Directory, SecretStore
+from shared.rotation import LEASE
 from shared.status import Gap, Judge, Look, Orphan, Standing, State, Survey, suspicion
 
 T = TypeVar("T")
@@ -183,6 +184,7 @@ def _attempt(part: str, task: Callable[[], T]) -> Callable[[], T | Gap]:
             return task()
         except RotatorError as error:
             failed = error
+        failed = failed.retold("Nothing was changed.")  # no password is at stake: nobody rotates here
         failed.__context__ = failed.__cause__ = None
         return Gap(part, failed.with_traceback(None))  # frames know the credentials' signer, and a survey is kept
 
@@ -209,8 +211,8 @@ def _orphans(
     theirs = set(map(judge.secret_name, users))
     for name in sorted(secrets.keys() - theirs):
         managed = secrets[name]
-        if managed.updated is not None and managed.updated > judge.as_of:
-            continue  # made, perhaps, for a user who was created after the users' list began
+        if managed.updated is not None and managed.updated > judge.as_of - LEASE:
+            continue  # made, perhaps, for a user who was created after the users' list began; clocks differ
         now = None if managed.user_id is None else by_id.get(managed.user_id)
         yield Orphan(managed, now, strange=not name.startswith(prefix))
 
