@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -22,7 +22,7 @@ from shared.errors import (
 )
 from shared.expiry import LONGEST_LEAD, LONGEST_SPREAD, Schedule
 from shared.history import History
-from shared.model import CURRENT, User, UserName
+from shared.model import CURRENT, User, UserId, UserName
 from shared.rotation import CLAIMS, FORCED_CLAIMS, LEASE
 from shared.status import EXEMPT, Gap, OpenClaim, Orphan, Standing, State, Survey
 
@@ -72,6 +72,13 @@ class Finding(msgspec.Struct, frozen=True):
         return f"docs/operations.md#{self.problem.value}"
 
 
+class Unchecked(msgspec.Struct, frozen=True):
+    """What the doctor cannot see with its own role, and the command that shows it."""
+
+    what: str
+    how: str
+
+
 class Doctor(msgspec.Struct, frozen=True):
     """Finds out what is wrong, and says how to mend it."""
 
@@ -83,11 +90,12 @@ class Doctor(msgspec.Struct, frozen=True):
         `user`: of what is about users, only what is about the one of this name, in any case.
         """
         standings = [one for one in survey.standings or () if _is(one.user, user)]
+        exempt = {one.user.id for one in standings if one.state in EXEMPT.values()}
         found = [
             *map(self._gap, survey.gaps),
             *self._directory(survey, standings),
             *(finding for one in standings for finding in self._user(one, survey)),
-            *(self._orphan(orphan) for orphan in survey.orphans if _is(orphan.now, user)),
+            *(self._orphan(orphan, exempt) for orphan in survey.orphans if _is(orphan.now, user)),
         ]
         rank = {problem: number for number, problem in enumerate(Problem)}
         return tuple(_shortened(sorted(found, key=lambda each: rank[each.problem])))
@@ -149,11 +157,11 @@ class Doctor(msgspec.Struct, frozen=True):
         hint = "" if any_managed else f" If there should be secrets, KMS_REGION ({self.commands.kms_region}) is wrong."
         what = (
             f"{len(left)} {'user has' if len(left) == 1 else 'users have'} no secret of this program's: nobody sees "
-            f"{'this password' if len(left) == 1 else 'their passwords'} expire: {names}{more}."
-            f" The first command gives one of them a new password, the others all who are tagged, by the scan.{hint}"
+            f"{'this password' if len(left) == 1 else 'their passwords'} expire: {names}{more}. If that is meant, there "
+            "is nothing to do; otherwise roll out by tags, by day: a first rotation makes the password that somebody "
+            f"knows useless. The command only says whom the next scan would rotate.{hint}"
         )
-        mend = (commands.rotate(left[0].user.name), "export ONBOARD=tagged", commands.DEPLOY)
-        return Finding(Problem.UNMANAGED, what, mend)
+        return Finding(Problem.UNMANAGED, what, (commands.WHO_IS_NEXT,))
 
     # users
 
@@ -190,21 +198,23 @@ class Doctor(msgspec.Struct, frozen=True):
         name, problem = one.user.name, Problem.FAILED_ATTEMPTS if claim.attempt >= CLAIMS else Problem.STUCK_CLAIM
         known = one.last is not None and one.last.outcome != "claimed"
         why = (
-            f"It failed of {one.last.outcome}."
+            f"It ended with {one.last.outcome}; the log says of what."
             if known and one.last
             else "Its worker did not say why; killed, perhaps."
         )
+        look = (commands.WHY_FAILED,) if known else ()
         doubt = f"what secret {quoted(one.secret)} has as current may not be the live password. {why}"
         if problem is Problem.STUCK_CLAIM:
             what = f"A rotation of user {quoted(name)} began with claim {claim.id} and did not end: {doubt}"
-            return Finding(problem, what, (commands.rotate(name),), name, claim.since)
+            return Finding(problem, what, (*look, commands.rotate(name)), name, claim.since)
         what = (
             f"{claim.attempt} attempts to rotate user {quoted(name)} have failed in a row, the last one with claim "
-            f"{claim.id}, and no more are made: {doubt} Mend the cause first."
+            f"{claim.id}, and no more are made: {doubt} Mend the cause first, and see that it is mended: rotate somebody "
+            "else. Few attempts are left."
         )
         if claim.attempt < FORCED_CLAIMS:
-            return Finding(problem, what, (commands.rotate(name, Force=True),), name, claim.since)
-        mend = (self.commands.delete_now(one.secret), commands.rotate(name))
+            return Finding(problem, what, (*look, commands.rotate(name, Force=True)), name, claim.since)
+        mend = (*look, self.commands.delete_now(one.secret), commands.rotate(name))
         again = "The secret takes no more claims: read what you may still need from it, then have it made anew."
         return Finding(problem, f"{what} {again}", mend, name, claim.since)
 
@@ -221,12 +231,13 @@ class Doctor(msgspec.Struct, frozen=True):
         return Finding(Problem.VERSION_FOREIGN, what, (commands.rotate(one.user.name),), one.user.name, since)
 
     def _in_deletion(self, one: Standing) -> Finding:
+        gone_at = one.managed.gone_at if one.managed else None
+        until = "" if gone_at is None else f" It can be had back until {_instant(gone_at)}."
         what = (
             f"Secret {quoted(one.secret)} is scheduled for deletion: it cannot be read, and user "
-            f"{quoted(one.user.name)} cannot be rotated."
+            f"{quoted(one.user.name)} cannot be rotated.{until} The password in it stays what it is."
         )
-        mend = (self.commands.restore(one.secret), commands.rotate(one.user.name))
-        return Finding(Problem.SECRET_IN_DELETION, what, mend, one.user.name)
+        return Finding(Problem.SECRET_IN_DELETION, what, (self.commands.restore(one.secret),), one.user.name)
 
     def _secret_missing(self, one: Standing) -> Finding:
         name = one.user.name
@@ -248,7 +259,7 @@ class Doctor(msgspec.Struct, frozen=True):
 
     # secrets without a user
 
-    def _orphan(self, orphan: Orphan) -> Finding:
+    def _orphan(self, orphan: Orphan, exempt: Container[UserId]) -> Finding:
         secret = orphan.managed.secret
         if orphan.strange:  # whoever tags a secret of somebody else's must not have it deleted by this
             what = (
@@ -268,11 +279,31 @@ class Doctor(msgspec.Struct, frozen=True):
             what = f"Secret {quoted(secret)} belongs to a user who is not in the directory any more."
             return Finding(Problem.USER_DELETED, what, (self.commands.delete(secret),))
         name = orphan.now.name
+        if orphan.now.id in exempt:  # rotating makes no new secret, so readers would lose the only one
+            what = (
+                f"User {quoted(name)} had another name when secret {quoted(secret)} was made, and is left alone now: "
+                "nobody rotates the password. Find out who reads it; then delete it."
+            )
+            return Finding(Problem.USER_RENAMED, what, (), name)
         what = (
             f"User {quoted(name)} had another name when secret {quoted(secret)} was made, which is not rotated any "
             "more. Rotate under the new name, have readers read the new secret, then delete the old one."
         )
         return Finding(Problem.USER_RENAMED, what, (commands.rotate(name), self.commands.delete(secret)), name)
+
+
+def not_checked(survey: Survey) -> tuple[Unchecked, ...]:
+    """Return what has to be looked at besides: this function sees users and secrets, with its own role."""
+    rotated = [one for one in survey.standings or () if one.state in (State.FRESH, State.DUE) and one.rotated_at]
+    oldest = min(rotated, key=lambda one: (one.rotated_at, one.user.id), default=None)
+    try_it = commands.rotate(oldest.user.name if oldest else UserName("alice"), DryRun=True)
+    return (
+        Unchecked("Whether reset_password may do its work: its answer must be would-rotate.", try_it),
+        Unchecked(
+            "What waits in the queues: it must be none (docs/operations.md#your-shell has the command).",
+            commands.WAITING,
+        ),
+    )
 
 
 def _has_no_secret(one: Standing) -> bool:

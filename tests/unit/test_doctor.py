@@ -35,7 +35,7 @@ from shared.errors import (
 from shared.expiry import LONGEST_LEAD, LONGEST_SPREAD, Schedule
 from shared.model import CURRENT, Managed, Reason, SecretName, User, UserId, UserName, Version, VersionId
 from shared.rotation import CLAIMS, FORCED_CLAIMS, LEASE
-from shared.status import Gap, Judge, Look, Orphan, Standing, State, Survey
+from shared.status import EXEMPT, Gap, Judge, Look, Orphan, Standing, State, Survey
 from tests.fakes import DIRECTORY, NOON, user
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -397,6 +397,14 @@ def test_a_user_with_another_name_is_rotated_under_it_before_the_old_secret_is_d
     assert aliyun(delete) == ("kms", "DeleteSecret", LATER)
     left = the(orphans=(orphan(user("alice.b"), in_deletion=True),))
     assert (left.problem, left.problem.advice, left.mend) == (Problem.USER_DELETED, True, ())
+
+
+@pytest.mark.parametrize("state", EXEMPT.values())
+def test_the_only_secret_of_a_user_who_is_left_alone_is_deleted_by_nobodys_advice(state: State) -> None:
+    now = user("alice.b")
+    found = the(replace(standing(now, managed=False), state=state), orphans=(orphan(now),))
+    assert (found.problem, found.user, found.mend) == (Problem.USER_RENAMED, "alice.b", ())
+    assert "is left alone" in found.what
 
 
 # ------------------------------------------------------------------------------------------- about the whole directory
