@@ -85,7 +85,8 @@ FIELDS = {
     "DirectoryId": Field(Kind.TEXT, "the directory"),
     "SecretName": Field(Kind.TEXT, "the user's secret in KMS"),
     "VersionId": Field(
-        Kind.TEXT, "of a success, the current version (of a dry run, the next); of a failure, the last written"
+        Kind.TEXT,
+        "of a success, the current version (of a dry run, the next); of a failure, the last that it tried to write",
     ),
     "Attempt": Field(Kind.WHOLE, "which claim on this rotation it was, from 1"),
     "RotatedAt": Field(Kind.TIME, "when the password was last reset, as far as the secret says"),

@@ -24,7 +24,7 @@ class Course(msgspec.Struct):
     waited: timedelta = timedelta()  # of that: for another's lease to end, or before something was sent again
     user: User | None = None
     secret: SecretName | None = None
-    version: VersionId | None = None  # the last that was written, or may have been
+    version: VersionId | None = None  # the last that was tried to be written: KMS may have refused it
     reset_request_id: RequestId | None = None  # of the last reset that CloudSSO acknowledged
 
 
