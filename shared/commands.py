@@ -15,6 +15,9 @@ from shared.model import DirectoryId, SecretName, UserName
 RECOVERY = "30"  # days in which a deleted secret can be restored; the most that KMS allows
 DOCTOR = """s rotation_status invoke --event '{"Doctor": true}'"""
 EVERYBODY = "s rotation_status invoke --event '{}'"
+WHO_IS_NEXT = """s scan_expiring invoke --event '{"DryRun": true}'"""
+WHY_FAILED = "s reset_password logs --search failed"
+WAITING = "waiting dead-letters"  # as docs/operations.md#your-shell defines it
 SCAN = "s scan_expiring invoke --event '{}'"
 DEPLOY = "s deploy -y"
 UPDATE_ROLES = (

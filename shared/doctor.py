@@ -157,9 +157,9 @@ class Doctor(msgspec.Struct, frozen=True):
         hint = "" if any_managed else f" If there should be secrets, KMS_REGION ({self.commands.kms_region}) is wrong."
         what = (
             f"{len(left)} {'user has' if len(left) == 1 else 'users have'} no secret of this program's: nobody sees "
-            f"{'this password' if len(left) == 1 else 'their passwords'} expire: {names}{more}. If that is meant, there "
-            "is nothing to do; otherwise roll out by tags, by day: a first rotation makes the password that somebody "
-            f"knows useless. The command only says whom the next scan would rotate.{hint}"
+            f"{'this password' if len(left) == 1 else 'their passwords'} expire: {names}{more}. If that is meant, "
+            "there is nothing to do; otherwise roll out by tags, by day: a first rotation makes the password that "
+            f"somebody knows useless. The command only says whom the next scan would rotate.{hint}"
         )
         return Finding(Problem.UNMANAGED, what, (commands.WHO_IS_NEXT,))
 
@@ -209,8 +209,8 @@ class Doctor(msgspec.Struct, frozen=True):
             return Finding(problem, what, (*look, commands.rotate(name)), name, claim.since)
         what = (
             f"{claim.attempt} attempts to rotate user {quoted(name)} have failed in a row, the last one with claim "
-            f"{claim.id}, and no more are made: {doubt} Mend the cause first, and see that it is mended: rotate somebody "
-            "else. Few attempts are left."
+            f"{claim.id}, and no more are made: {doubt} Mend the cause first, and see that it is mended: rotate "
+            "somebody else. Few attempts are left."
         )
         if claim.attempt < FORCED_CLAIMS:
             return Finding(problem, what, (*look, commands.rotate(name, Force=True)), name, claim.since)

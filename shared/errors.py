@@ -162,8 +162,8 @@ class DirectoryDenied(DirectoryError):
 
     reason = "directory-denied"
     cure = (
-        "Attach the function's policy.json to its role, in the directory's management account "
-        "or its delegated administrator account."
+        "Update the stack, which gives the function's role its policy.json (docs/operations.md#permission-missing); "
+        "the account must be the directory's management account, or its delegated administrator."
     )
 
 
@@ -202,7 +202,10 @@ class SecretStoreDenied(SecretStoreError):
     """RAM, the credentials or the encryption key do not allow the call."""
 
     reason = "secret-store-denied"
-    cure = "Attach the function's policy.json to its role, and check the key and the KMS instance."
+    cure = (
+        "Update the stack, which gives the function's role its policy.json (docs/operations.md#permission-missing), "
+        "and check the key and the KMS instance."
+    )
 
 
 class SecretRefused(SecretStoreError):
@@ -317,7 +320,7 @@ class DispatchDenied(DispatchError):
     """RAM or the credentials do not allow the rotating function to be invoked."""
 
     reason = "dispatch-denied"
-    cure = "Attach functions/scan_expiring/policy.json to the role of the function that dispatches."
+    cure = "Update the stack, which gives the scan's role its policy.json (docs/operations.md#permission-missing)."
 
 
 class DispatchRefused(DispatchError):

@@ -22,7 +22,7 @@ from shared.errors import (
     VersionConflict,
     quoted,
 )
-from shared.instants import rfc3339
+from shared.instants import moment, rfc3339
 from shared.model import (
     DirectoryId,
     Endpoint,
@@ -325,6 +325,7 @@ def _managed(secrets: Iterable[_WireSecret], directory_id: DirectoryId) -> Itera
                 SecretName(secret.secret_name),
                 rfc3339(tags.get("RotatedAt")),
                 in_deletion=bool(secret.planned_delete_time),
+                gone_at=moment(secret.planned_delete_time),
                 user_id=UserId(tags["UserId"]) if tags.get("UserId") else None,
                 updated=rfc3339(secret.update_time),
                 notes=tuple(tags[key] for key in sorted(tags) if key.startswith(_NOTE)),

@@ -170,6 +170,7 @@ class Managed(msgspec.Struct, frozen=True):
     secret: SecretName
     rotated_at: datetime | None  # by its tag, which is a hint; None: never published, or not known to be
     in_deletion: bool = False  # waits for its deletion, or for somebody to restore it
+    gone_at: datetime | None = None  # when it is deleted for good, if that is known
     user_id: UserId | None = None  # of the user whom it was made for, by its tag
     updated: datetime | None = None  # when it was last changed: written to, it is inferred, or tagged
     notes: tuple[str, ...] = ()  # what attempts failed of (`r7-c2:reset-outcome-unknown`), in the order of their names

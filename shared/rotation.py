@@ -404,7 +404,7 @@ class _Rotation:
         """Return what to raise for what ended this run: claims before may have left more behind than the last step."""
         left = self.failure
         if left is not None and not error.retryable:
-            return error.retold(f"Before, {left.happened} {left.unchanged}")
+            return error.retold(f"Earlier: {left.happened} {left.unchanged}")
         told = error if left is None else max(left, error, key=_gravity)
         if self.open_claim is None or _gravity(told) or isinstance(told, TooManyAttempts):
             return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from shared.doctor import Finding
+from shared.doctor import Finding, not_checked
 from shared.status import Gap, Selection, Standing, Survey
 
 Json = dict[str, object]
@@ -24,7 +24,9 @@ def status(survey: Survey, findings: Sequence[Finding], selection: Selection) ->
 
 def doctor(survey: Survey, findings: Sequence[Finding]) -> Json:
     """Return the directory in numbers, and everything that is wrong with it."""
-    return {**directory(survey, findings), "Findings": [finding(each) for each in findings]}
+    unchecked = [{"What": each.what, "How": each.how} for each in not_checked(survey)]
+    found = [finding(each) for each in findings]
+    return {**directory(survey, findings), "Findings": found, "NotChecked": unchecked}
 
 
 def directory(survey: Survey, findings: Sequence[Finding]) -> Json:

@@ -177,7 +177,7 @@ def test_a_terminal_error_tells_what_the_claim_before_it_failed_of() -> None:
     setup = Setup()
     setup.faults.refuse["reset", 1] = DirectoryUnavailable("Throttled.")
     setup.faults.refuse["reset", 2] = DirectoryDenied("Denied.")
-    assert told(setup, DirectoryDenied).startswith("Denied. Before, Throttled. The password was not reset.")
+    assert told(setup, DirectoryDenied).startswith("Denied. Earlier: Throttled. The password was not reset.")
 
 
 def test_a_redelivery_whose_own_reset_was_lost_does_not_say_that_it_reset_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -161,7 +162,9 @@ def test_the_doctor_answers_with_the_same_numbers_and_every_finding() -> None:
     found = [finding(Problem.EXPIRED, "alice"), finding(Problem.UNMANAGED)]
     answer = json.loads(json.dumps(status_report.doctor(survey(FULL), found)))
     plain = status(survey(FULL), *found)
-    assert {**plain, "Findings": answer["Findings"]}.items() >= answer.items()
+    more = {name: answer.pop(name) for name in ("Findings", "NotChecked")}
+    assert plain.items() >= answer.items()
+    answer |= more
     assert answer["Findings"] == [
         {
             "Problem": "expired",
@@ -183,6 +186,23 @@ def test_the_doctor_answers_with_the_same_numbers_and_every_finding() -> None:
 
 
 @pytest.mark.parametrize("problem", Problem)
+def test_the_doctor_tells_what_it_cannot_see_and_how_to_look_at_it() -> None:
+    def asked(*rows: Standing) -> dict[str, str]:
+        told: Any = status_report.doctor(survey(*rows), [])["NotChecked"]
+        rotation, queues = told
+        assert queues["How"] == "waiting dead-letters"
+        words: list[str] = shlex.split(rotation["How"])
+        assert words[:4] == ["s", "reset_password", "invoke", "--event"]
+        event: dict[str, str] = json.loads(words[4])
+        return event
+
+    rotated = [
+        replace(bare(State.FRESH, user(name)), rotated_at=NOON - days * DAY) for name, days in (("b", 1), ("c", 9))
+    ]
+    assert asked(*rotated, bare(State.STUCK, user("d"))) == {"UserName": "c", "DryRun": True}
+    assert asked() == {"UserName": "alice", "DryRun": True}
+
+
 def test_a_directory_is_healthy_while_all_that_is_found_is_advice(problem: Problem) -> None:
     advice = finding(Problem.UNMANAGED)
     assert status(survey(), advice)["Healthy"] is True
@@ -209,7 +229,7 @@ def test_what_follows_from_a_part_that_could_not_be_read_is_null(part: str, more
     assert answer["Complete"] is False
     (told,) = answer["Gaps"]
     assert (told["Part"], told["Error"]) == (part, "directory-denied")
-    assert told["Message"].startswith("No permission (Code). The password was not reset. Attach")
+    assert told["Message"].startswith("No permission (Code). The password was not reset. Update the stack")
     assert list(answer) == list(status(survey(FULL)))
 
 
@@ -287,6 +307,11 @@ def test_a_survey_is_one_line_with_the_numbers_that_alerts_go_by(lines: Lines) -
             "Stuck": 1,
         }
     ]
+
+
+def test_whom_the_next_scan_begins_with_is_not_logged_as_one_whom_no_setting_selects(lines: Lines) -> None:
+    (told,) = surveyed(lines, survey(*ROWS, replace(bare(State.UNMANAGED), selected=True)))
+    assert (told["Users"], told["Unmanaged"]) == (6, 1)
 
 
 @pytest.mark.parametrize(

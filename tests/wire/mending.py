@@ -37,6 +37,8 @@ class Hands:
                     self._surveys.invoke(json.loads(event))
                 case ["s", "rotation_status", "invoke", "--event", event]:
                     self._surveys.show(**json.loads(event))
+                case ["s", "scan_expiring", "invoke", "--event", '{"DryRun": true}'] | ["s", _, "logs", "--search", _]:
+                    pass  # what it prints is for people
                 case ["s", "deploy", "-y"]:
                     self._surveys.restart(**self._exported)
                 case ["export", *pairs]:
