@@ -185,7 +185,6 @@ def test_the_doctor_answers_with_the_same_numbers_and_every_finding() -> None:
     ]
 
 
-@pytest.mark.parametrize("problem", Problem)
 def test_the_doctor_tells_what_it_cannot_see_and_how_to_look_at_it() -> None:
     def asked(*rows: Standing) -> dict[str, str]:
         told: Any = status_report.doctor(survey(*rows), [])["NotChecked"]
@@ -203,6 +202,7 @@ def test_the_doctor_tells_what_it_cannot_see_and_how_to_look_at_it() -> None:
     assert asked() == {"UserName": "alice", "DryRun": True}
 
 
+@pytest.mark.parametrize("problem", Problem)
 def test_a_directory_is_healthy_while_all_that_is_found_is_advice(problem: Problem) -> None:
     advice = finding(Problem.UNMANAGED)
     assert status(survey(), advice)["Healthy"] is True
