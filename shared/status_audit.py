@@ -26,7 +26,8 @@ def _numbers(survey: Survey) -> audit.Facts:
         return {}
     counts, found = survey.counts(), {"Users": len(survey.standings)}
     if survey.secrets_known:
-        found |= {"Managed": survey.managed, "Unmanaged": counts[State.UNMANAGED]}
+        selected = sum(one.selected for one in survey.standings if one.state is State.UNMANAGED)  # as in a scan's line
+        found |= {"Managed": survey.managed, "Unmanaged": counts[State.UNMANAGED] - selected}
         if survey.schedule is not None:
             found |= {"Due": counts[State.DUE], "Expired": counts[State.EXPIRED]}
         if all(gap.part != "versions" for gap in survey.gaps):
