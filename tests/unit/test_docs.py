@@ -328,6 +328,11 @@ def test_the_reference_lists_every_field_and_every_state_of_the_status() -> None
     assert states == [state.value for state in State]
 
 
+def test_the_reference_lists_what_the_pages_address_may_say() -> None:
+    (told,) = re.findall(r"The page takes .*?\n\n", REFERENCE.read_text(encoding="utf-8"), re.DOTALL)
+    assert set(_CODE.findall(told)) >= {*status_request._PARAMETERS, *status_request._HOW}
+
+
 def test_the_reference_lists_what_is_deployed_under_its_name() -> None:
     named = re.findall(
         r"\$\{RotatorName\}-([\w-]+)", json.dumps([*_properties("MNS::Queue"), *_properties("MNS::Topic")])
