@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from tests.localcloud.server import ACCOUNT_ID, FC_REGION
 
 STORE = "project/p/logstore/l"
 ARN = f"acs:log:{FC_REGION}:{ACCOUNT_ID}:{STORE}"
-RECORD = LogRecord("f", "request-1", "instance-1", "hello")
+ENDED = datetime(2026, 1, 15, 8, tzinfo=timezone.utc)
+RECORD = LogRecord("f", "request-1", "instance-1", ENDED, "hello")
 
 
 def written(resource: str, log_store: str | None = STORE) -> tuple[list[LogRecord], list[Decision]]:

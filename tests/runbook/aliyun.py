@@ -61,6 +61,9 @@ FORM_ONLY: dict[tuple[str, str], set[str]] = {
 }
 # Calls of products that it has, and which it does not carry out: their parameters are checked, and nothing is sent.
 UNSENT = {("cloudsso", "ListAccessAssignments"), ("cloudsso", "DeleteAccessAssignment")}
+# Who made a call, as ActionTrail tells; sources: the pages of LookupEvents and of its LookupAttribute.
+LOOK_UP = {"RegionId", "LookupAttribute.1.Key", "LookupAttribute.1.Value"}
+EVENTS = {"DeleteUser", "PutSecretValue", "SetExternalSAMLIdentityProvider", "SetPasswordPolicy"}
 _BARE, _SEVERAL = {"force"}, {"waiter"}
 _GLOBAL = {"force", "version", "waiter", "region"}
 _WAITER = re.compile(r"(expr|to|timeout|interval)=.+")
@@ -89,6 +92,8 @@ class Aliyun:
             if strange or parameters["RegionId"] != FC_REGION:
                 refuse(f"aliyun {product} {action} has no parameters {sorted(strange)}, or is for another region")
             return self._measured(parameters) if action == "DescribeMetricLast" else Answer()
+        if (product, action) == ("actiontrail", "LookupEvents"):
+            return self._looked_up(given, parameters)
         if product == "ros":
             return ros.call(self._world, action, parameters)
         if product not in VERSIONS:
@@ -144,6 +149,19 @@ class Aliyun:
             security_token=admin.security_token,
         )
         return Client(config)
+
+    @staticmethod
+    def _looked_up(given: Mapping[str, list[str]], parameters: Mapping[str, str]) -> Answer:
+        """Return who made a call, as if somebody had; events are in the region of what was called."""
+        if given.keys() != LOOK_UP or parameters["LookupAttribute.1.Key"] != "EventName":
+            refuse(f"aliyun actiontrail LookupEvents is not known with {sorted(parameters.items())}")
+        name = parameters["LookupAttribute.1.Value"]
+        region = REGIONS["kms" if name == "PutSecretValue" else "cloudsso"]
+        if name not in EVENTS or parameters["RegionId"] != region:
+            refuse(f"{name} is no call that the documents ask about, or is not recorded in {parameters['RegionId']}")
+        who = {"type": "ram-user", "accountId": ACCOUNT_ID, "principalId": "2000000000000001", "userName": "mallory"}
+        event = {"eventName": name, "eventTime": "2026-01-15T08:00:00Z", "userIdentity": who, "resourceName": "x"}
+        return Answer(json.dumps({"RequestId": "R", "Events": [event]}, indent="\t") + "\n")
 
     def _measured(self, parameters: Mapping[str, str]) -> Answer:
         """Return how long a queue is, as CloudMonitor does: what it knows is text within text."""

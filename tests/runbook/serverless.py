@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from tests.localcloud.api import ApiError
 from tests.localcloud.fc.backend import Target
@@ -26,6 +27,8 @@ KNOWN: dict[str, dict[str, bool]] = {
     "info": {},
     "logs": {"search": False, "request-id": False, "start-time": False, "end-time": False},
 }
+LAST = timedelta(hours=1)  # what `logs` looks back without --start-time; its own help says twenty minutes
+MOST_LINES = 100  # of Log Service's GetLogs, which it calls without saying how many, nor that the newest come first
 WHOLE = ("deploy", "remove", "info")  # commands that are for everything where no resource is named
 
 
@@ -139,11 +142,26 @@ class Serverless:
     def _logs(self, function: DeclaredFunction, given: Mapping[str, str]) -> Answer:
         """Return the log's lines that have every word that is searched for, as the full-text index finds them."""
         words = given.get("search", "").lower().replace(" and ", " ").split()
+        now = self._world.cloud.clock.now()
+        since, until = _instant(given, "start-time", now - LAST), _instant(given, "end-time", now)
         lines = [
             line
             for record in self._world.cloud.fc.logs(function.name)
-            if given.get("request-id") in (None, record.request_id)
+            if given.get("request-id") in (None, record.request_id) and since <= record.ended <= until
             for line in record.text.splitlines()
         ]
         found = [line for line in lines if all(word.strip('"') in line.lower() for word in words)]
-        return Answer("".join(f"{line}\n" for line in found))
+        return Answer("".join(f"{line}\n" for line in found[:MOST_LINES]))
+
+
+def _instant(given: Mapping[str, str], name: str, otherwise: datetime) -> datetime:
+    """Return an instant as it is given, with its zone: without one the tool would take that of its machine."""
+    if name not in given:
+        return otherwise
+    try:
+        found = datetime.fromisoformat(given[name].replace("Z", "+00:00"))
+    except ValueError:
+        refuse(f"s logs --{name} {given[name]}: it is no instant")
+    if found.tzinfo is None:
+        refuse(f"s logs --{name} {given[name]}: it has no zone")
+    return found

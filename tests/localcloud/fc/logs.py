@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tests.localcloud.api import ApiError
 from tests.localcloud.fc.functions import FunctionSpec
@@ -21,6 +22,7 @@ class LogRecord:
     function: str
     request_id: str
     instance_id: str
+    ended: datetime
     text: str = field(repr=False)
 
 

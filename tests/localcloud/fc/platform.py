@@ -208,7 +208,8 @@ class Functions(FunctionCompute):
                 with self._lock:
                     del self._running[request_id]
                 (self.pool.give_back if alive else self.pool.drop)(instance)
-        record = LogRecord(deployment.spec.name, request_id, instance.id, log.decode(errors="replace"))
+        text = log.decode(errors="replace")
+        record = LogRecord(deployment.spec.name, request_id, instance.id, self._clock.now(), text)
         self._logs.write(record, deployment.spec, self._role(deployment.spec))
         return _result(request_id, instance, ending, log)
 
