@@ -314,11 +314,6 @@ def test_whom_the_next_scan_begins_with_is_not_logged_as_one_whom_no_setting_sel
     assert (told["Users"], told["Unmanaged"]) == (6, 1)
 
 
-def test_whom_the_next_scan_begins_with_is_not_logged_as_one_whom_no_setting_selects(lines: Lines) -> None:
-    (told,) = surveyed(lines, survey(*ROWS, replace(bare(State.UNMANAGED), selected=True)))
-    assert (told["Users"], told["Unmanaged"]) == (6, 1)
-
-
 @pytest.mark.parametrize(
     ("part", "more", "known"),
     [
