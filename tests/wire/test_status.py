@@ -257,7 +257,7 @@ def test_the_same_is_had_as_json(surveys: Surveys) -> None:
 def test_the_doctors_page_has_the_commands(surveys: Surveys) -> None:
     body = surveys.browse(view="doctor")["body"]
     assert "unmanaged" in body
-    assert "s reset_password invoke --event" in body
+    assert "s scan_expiring invoke --event" in body
 
 
 @pytest.mark.parametrize(
