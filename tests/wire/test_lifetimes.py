@@ -97,7 +97,7 @@ LOOKS: dict[str, object] = {
 GAPS = ("GetPasswordPolicy", "GetExternalSAMLIdentityProvider", "ListUsers", "ListSecrets", "ListSecretVersionIds")
 
 
-@pytest.mark.parametrize("installed", ["python3.10", "python3.12"], indirect=True)
+@pytest.mark.parametrize("installed", ["python3.10", pytest.param("python3.12", marks=pytest.mark.long)], indirect=True)
 def test_no_credential_survives_in_what_is_kept_from_one_look_to_the_next(installed: LoudInstallation) -> None:
     """Credentials, what signs with them and what was signed are found by their kinds, whoever holds them."""
     installed.add_user("alice")

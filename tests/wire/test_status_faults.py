@@ -127,9 +127,17 @@ def bench(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return made
 
 
-@pytest.mark.parametrize(
-    "place", ["always", *(pytest.param(place, marks=pytest.mark.long) for place in PLACES if place != "always")]
-)
+@pytest.mark.parametrize("action", PARTS)
+@pytest.mark.parametrize(("kind", "reason"), [("drop-after", "unavailable"), ("refuse-garbage", "unavailable")])
+def test_what_cannot_be_read_is_said_and_nothing_is_made_of_it(
+    bench: Bench, action: str, kind: Kind, reason: str
+) -> None:
+    """A part of what follows, which takes minutes."""
+    assert bench.look(action, kind, count=ALWAYS).judged(action).endswith(reason)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("place", PLACES)
 def test_whatever_fault_strikes_it_answers_with_what_is_so_and_no_more(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, evidence: Evidence, place: str
 ) -> None:
