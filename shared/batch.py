@@ -83,10 +83,11 @@ def carry_out(
         tell(known)
         return known
 
-    if len(requests) == 1 or max_parallel == 1:
-        return tuple(map(result, requests))
+    if len(requests) == 1:
+        return (result(requests[0]),)
     with ThreadPoolExecutor(max_parallel, thread_name_prefix="rotate") as pool:
-        return tuple(pool.map(result, requests))
+        under_way = [pool.submit(result, request) for request in requests]
+    return tuple(one.result() for one in under_way)  # which raises what `tell` did, now that all were tried
 
 
 def raise_failures(results: Iterable[Result], problems: Sequence[EventError]) -> None:

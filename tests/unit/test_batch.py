@@ -52,6 +52,23 @@ def test_a_failure_does_not_keep_the_others_from_being_tried(parallel: int) -> N
     assert "user 'missing', reason manual: user-not-found" in str(raised.value)
 
 
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_a_result_that_cannot_be_told_does_not_keep_the_others_from_being_tried(parallel: int) -> None:
+    tried = []
+
+    def work(asked: ResetRequest) -> Outcome:
+        tried.append(str(asked.user))
+        return protect(asked)
+
+    def tell(_result: batch.Result) -> None:
+        raise BrokenPipeError
+
+    names = [f"user{n:02}" for n in range(40)]
+    with pytest.raises(BrokenPipeError):
+        batch.carry_out([request(name) for name in names], work, parallel, JOURNAL, tell)
+    assert sorted(tried) == names
+
+
 def test_the_only_request_fails_with_its_own_kind_of_error() -> None:
     results = batch.carry_out([request("missing")], protect, 4, JOURNAL)
     with pytest.raises(UserNotFound) as raised:
