@@ -29,7 +29,8 @@ def _numbers(survey: Survey) -> audit.Facts:
         selected = sum(one.selected for one in survey.standings if one.state is State.UNMANAGED)  # as in a scan's line
         found |= {"Managed": survey.managed, "Unmanaged": counts[State.UNMANAGED] - selected}
         if survey.schedule is not None:
-            found |= {"Due": counts[State.DUE], "Expired": counts[State.EXPIRED]}
+            # While SSO logon is enabled nobody needs a password; a scan's line says so too, and alerts go by both.
+            found |= {"Due": counts[State.DUE], "Expired": 0 if survey.sso_enabled else counts[State.EXPIRED]}
         if all(gap.part != "versions" for gap in survey.gaps):
             found["Stuck"] = counts[State.STUCK]
     return dict(found)

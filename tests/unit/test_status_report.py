@@ -309,6 +309,10 @@ def test_a_survey_is_one_line_with_the_numbers_that_alerts_go_by(lines: Lines) -
     ]
 
 
+def test_nobody_is_logged_as_expired_while_nobody_logs_on_with_a_password(lines: Lines) -> None:
+    assert [surveyed(lines, survey(*ROWS, sso_enabled=sso))[0]["Expired"] for sso in (True, False, None)] == [0, 2, 2]
+
+
 def test_whom_the_next_scan_begins_with_is_not_logged_as_one_whom_no_setting_selects(lines: Lines) -> None:
     (told,) = surveyed(lines, survey(*ROWS, replace(bare(State.UNMANAGED), selected=True)))
     assert (told["Users"], told["Unmanaged"]) == (6, 1)
