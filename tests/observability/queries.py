@@ -14,6 +14,8 @@ from shared.doctor import Problem
 SETTLED = "message.Outcome: rotated or message.Outcome: already-rotated"
 LOST = "message.Error: reset-outcome-unknown or message.Error: not-published"
 ADVICE = " or ".join(f"message.Problem: {problem.value}" for problem in Problem if problem.advice)
+# Who only looks gives up nobody's request: a misspelt question fails too, and whoever asked is told at once.
+REQUESTED = 'not functionName: "${ROTATOR_NAME}-rotation-status"'
 # A failure before the user was found has only the name that the event gives, in whatever case.
 WHO = """lower(coalesce("message.UserName", "message.User", 'no user'))"""
 
@@ -42,7 +44,7 @@ QUERIES = {
     # what is wrong; alerts.py makes alerts of these
     "failed-rotation": Query(
         "Requests that failed and were not made up for",
-        f"message.Outcome: failed or {SETTLED}",
+        f"(message.Outcome: failed or {SETTLED}) and {REQUESTED}",
         "select who, error, message from "
         + _last(WHO, "outcome error message")
         + " where outcome = 'failed' order by who limit 100",
@@ -56,7 +58,7 @@ QUERIES = {
     ),
     "dead-letters": Query(
         "Requests that were given up",
-        "message.Outcome: failed",
+        f"message.Outcome: failed and {REQUESTED}",
         "select who, event, error, deliveries from (select "
         + WHO
         + ' as who, coalesce("message.EventId", "message.Since") as event, '

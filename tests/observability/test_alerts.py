@@ -62,6 +62,7 @@ class Watched:
             lines = list(self.installed.audit(target))
             news = lines[self._read[target] :]
             self._read[target] = len(lines)
+            news = [{**line, "functionName": target.function} for line in news]
             self.lines += [(now - len(news) + number, line) for number, line in enumerate(news, start=1)]
 
     def firing(self, name: str) -> list[dict[str, Any]]:
@@ -69,7 +70,8 @@ class Watched:
         (asked,) = EVERY[name]["configuration"]["queryList"]
         span = {"m": timedelta(minutes=1), "h": timedelta(hours=1)}[asked["start"][-1]] * int(asked["start"][1:-1])
         since = int((self.cloud.clock.now() - span).timestamp())
-        return run(asked["query"], [(time, line) for time, line in self.lines if time >= since])
+        query = asked["query"].replace("${ROTATOR_NAME}", PREFIX)
+        return run(query, [(time, line) for time, line in self.lines if time >= since])
 
     def alarms(self) -> set[str]:
         """Return the names of the alerts that fire now, but for those that are mere reports."""
@@ -130,6 +132,15 @@ def test_a_request_that_fails_for_good_is_told_with_whom_and_why(watched: Watche
     (given_up,) = watched.firing("dead-letters")
     assert (given_up["who"], given_up["error"]) == ("mallory", "user-not-found")
     assert watched.installed.dead_letters() != []
+
+
+def test_whoever_asks_for_the_state_of_a_misspelt_user_wakes_nobody(watched: Watched) -> None:
+    watched.nights()
+    watched.installed.invoke(STATUS, {"UserName": "alcie"})
+    watched.installed.invoke(STATUS, {"Doktor": True})
+    watched.listen()
+    assert [line["Error"] for _, line in watched.lines[-2:]] == ["user-not-found", "malformed-event"]
+    assert watched.alarms() == set()
 
 
 def test_a_failure_that_a_redelivery_made_up_for_is_not_told(watched: Watched) -> None:
