@@ -393,6 +393,19 @@ def test_a_certificate_that_nobody_vouches_for_is_named() -> None:
     assert answer.what == "tls"
 
 
+def test_a_file_of_certificates_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/not/there.pem")
+    answer = Upstream(Address.parse("https://127.0.0.1:1"), Credentials("ak", "sk")).get("/", "*/*")
+    assert isinstance(answer, Unreached)
+    assert (answer.what, "/not/there.pem" in answer.detail) == ("tls", True)
+
+
+def test_a_proxys_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://me:Marker-0@proxy.example:99999")
+    answer = Upstream(Address.parse("https://x.cn-shanghai.fcapp.run"), Credentials("ak", "sk")).get("/", "*/*")
+    assert answer == Unreached("connection", "Failed to parse: http://...@proxy.example:99999")
+
+
 @pytest.mark.parametrize(
     "body",
     [

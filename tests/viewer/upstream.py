@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -148,6 +149,8 @@ class Upstream:
             return Unreached("timeout", _words(problem))
         except requests.exceptions.RequestException as problem:
             return Unreached("connection", _words(problem))
+        except OSError as problem:  # of REQUESTS_CA_BUNDLE
+            return Unreached("tls", str(problem))
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Fetched(response.status_code, headers, response.content)
 
@@ -157,7 +160,7 @@ def _words(problem: Exception) -> str:
     reason: object = problem
     while isinstance(reason, BaseException) and (inner := getattr(reason, "reason", None) or _argument(reason)):
         reason = inner
-    return str(reason)
+    return re.sub(r"//[^/\s]*@", "//...@", str(reason))  # a proxy's password, where its address cannot be read
 
 
 def _argument(problem: BaseException) -> BaseException | None:
