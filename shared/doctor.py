@@ -109,9 +109,10 @@ class Doctor(msgspec.Struct, frozen=True):
             why = f"The role of rotation_status lacks a permission, or has it for another region or directory. {where}"
             return Finding(Problem.PERMISSION_MISSING, f"{what} {why}", (*commands.UPDATE_ROLES, commands.DOCTOR))
         if isinstance(gap.error, SettingsError | DirectoryRefused | SecretRefused):
-            export = "export CLOUDSSO_DIRECTORY_ID=... CLOUDSSO_REGION=... KMS_REGION=..."
+            # No command sets them: one with gaps in it would be typed as it stands, and stop every function.
+            how = "Put into .env what the first command lists, and where the secrets are; take it in, then deploy."
             return Finding(
-                Problem.WRONG_REGION, f"{what} {where}", (self.commands.directories(), export, commands.DEPLOY)
+                Problem.WRONG_REGION, f"{what} {where} {how}", (self.commands.directories(), commands.DEPLOY)
             )
         if isinstance(gap.error, OutOfTime):
             why = f"What answers slowly, or has many users, needs more time. {gap.error.cure}"

@@ -710,6 +710,12 @@ def test_every_command_is_one_that_an_operator_has() -> None:
     assert not any("#" in words for words in read.values())  # a comment is none in every shell
 
 
+def test_no_command_has_a_gap_that_would_be_deployed_as_it_stands() -> None:
+    told = [line for error in GAPS for each in diagnosis(gaps=(Gap("users", error("This.")),)) for line in each.mend]
+    for line in [*told, *(line for _, line in lines(DOCTOR.findings(everything())))]:
+        assert "..." not in line
+
+
 def test_what_asks_for_a_rotation_is_taken_by_the_function_that_rotates() -> None:
     asked = [line for _, line in lines(DOCTOR.findings(everything())) if " reset_password invoke " in line]
     assert len(asked) == 7
