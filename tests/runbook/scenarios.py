@@ -191,6 +191,14 @@ def denied(world: World) -> None:
         world.cloud.fc.add_role(name)
 
 
+def one_role_denied(world: World) -> None:
+    """Take everything from the role of the function that rotates, and let a request about bob fail for good of it."""
+    users(world)
+    world.cloud.fc.add_role("cloudsso-rotator-reset-password")
+    world.send({"UserName": "bob"})
+    assert len(world.letters("dead-letters")) == 1
+
+
 def renamed(world: World) -> None:
     """Let alice have been alicia, who had a secret."""
     users(world)
@@ -254,6 +262,7 @@ SCENARIOS: dict[tuple[str, str], Scenario] = {
     (OPERATIONS, "Roll back"): Scenario(users, signs_in("alice")),
     (OPERATIONS, "Decommission"): Scenario(users, gone),
     (OPERATIONS, "`permission-missing`"): Scenario(denied),
+    (OPERATIONS, "`endpoint-unreachable`"): Scenario(users),
     (OPERATIONS, "`sso-enabled`"): Scenario(sso),
     (OPERATIONS, "`overdue`"): Scenario(overdue, signs_in("alice")),
     (OPERATIONS, "`expired`"): Scenario(expired, signs_in("alice")),

@@ -55,6 +55,7 @@ a block of its own
    {}
    ```
 """
+TRAIL = "aliyun actiontrail LookupEvents --LookupAttribute.1.Key EventName"
 TAGGED = "--ResourceType user --ResourceId.1 u-1 --Tag.1.Key a --Tag.1.Value b"
 
 
@@ -106,6 +107,12 @@ def run(world: World) -> Iterator[Shell]:
         (".venv/bin/python -m http.server", "has no rule"),
         (".venv/bin/python -m tests.localcloud --prot 8080", "does not know --prot"),
         ("aliyunlog log create_alert --project=x --details={}", "takes"),
+        ("aliyunlog log get_log_all --project=x --logstore=x --from_time=1 --to_time=2", "takes"),
+        ("s reset_password logs --start-time yesterday", "it is no instant"),
+        ("s reset_password logs --start-time 2026-01-15T08:00:00", "it has no zone"),
+        ("aliyun actiontrail LookupEvents --RegionId x --EventName DeleteUser", "is not known with"),
+        (f"{TRAIL} --RegionId nowhere --LookupAttribute.1.Value DeleteUser", "is not recorded in nowhere"),
+        (f'{TRAIL} --RegionId "$CLOUDSSO_REGION" --LookupAttribute.1.Value DropUser', "no call that the documents ask"),
     ],
 )
 def test_what_a_tool_does_not_know_is_refused(command: str, why: str, run: Shell) -> None:
