@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 import msgspec
+from msgspec.structs import replace
 
 from shared import commands
 from shared.commands import Commands
@@ -97,6 +98,8 @@ class Doctor(msgspec.Struct, frozen=True):
             *(finding for one in standings for finding in self._user(one, survey)),
             *(self._orphan(orphan, exempt) for orphan in survey.orphans if _is(orphan.now, user)),
         ]
+        if survey.sso_enabled:
+            found = list(map(_postponed, found))
         rank = {problem: number for number, problem in enumerate(Problem)}
         return tuple(_shortened(sorted(found, key=lambda each: rank[each.problem])))
 
@@ -305,6 +308,14 @@ def not_checked(survey: Survey) -> tuple[Unchecked, ...]:
             commands.WAITING,
         ),
     )
+
+
+def _postponed(found: Finding) -> Finding:
+    """Return a finding as it is while nobody can be rotated: what would be deleted would not be made anew."""
+    if found.problem not in (Problem.FAILED_ATTEMPTS, Problem.USER_RENAMED):
+        return found
+    what = f"{found.what} While SSO logon is enabled no rotation succeeds: settle that first, and ask again."
+    return replace(found, what=what, mend=())
 
 
 def _has_no_secret(one: Standing) -> bool:

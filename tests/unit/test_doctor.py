@@ -710,6 +710,16 @@ def test_every_command_is_one_that_an_operator_has() -> None:
     assert not any("#" in words for words in read.values())  # a comment is none in every shell
 
 
+def test_while_sso_logon_is_enabled_nothing_is_deleted_that_only_a_rotation_makes_anew() -> None:
+    spent = standing(versions=(*rotated(9), *failed(FORCED_CLAIMS)))
+    for rows, orphans in (([spent], ()), ([], (orphan(user("alice.b")),))):
+        sso, found = diagnosis(*rows, orphans=orphans, sso_enabled=True)
+        assert (sso.problem, found.mend) == (Problem.SSO_ENABLED, ())
+        assert "no rotation succeeds" in found.what
+        (otherwise,) = diagnosis(*rows, orphans=orphans)
+        assert any("DeleteSecret" in line for line in otherwise.mend)
+
+
 def test_no_command_has_a_gap_that_would_be_deployed_as_it_stands() -> None:
     told = [line for error in GAPS for each in diagnosis(gaps=(Gap("users", error("This.")),)) for line in each.mend]
     for line in [*told, *(line for _, line in lines(DOCTOR.findings(everything())))]:
