@@ -343,7 +343,11 @@ def _ages(days: int, scale: float, apart: float, frame: Frame) -> tuple[Tick, ..
     step = next((each for each in (1, 2, 5, 10, 15, 30, 60, 120, 365) if days / each <= fits), days)
     ends = frame.end - apart
     marks = [(frame.left + day * scale, day) for day in range(0, days, step)]
-    found = [Tick(round(at, 2), f"{day}") for at, day in marks if day == 0 or at + frame.label / 2 <= ends]
+    found = [
+        Tick(round(at, 2), f"{day} day{'' if day == 1 else 's'}")
+        for at, day in marks
+        if day == 0 or at + frame.label / 2 <= ends
+    ]
     if apart:
         found.append(Tick(round(frame.end - apart / 2, 2), f"{days}+"))
     return tuple(found)

@@ -11,8 +11,9 @@ docs/decisions/0013-status-page.md says why it is made like this.
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -22,13 +23,26 @@ import msgspec
 
 from shared import charts, commands
 from shared.charts import Chart
-from shared.doctor import Finding, Problem
-from shared.errors import RotatorError
+from shared.doctor import SOON, Finding, Problem, not_checked
+from shared.errors import (
+    DirectoryDenied,
+    DirectoryRefused,
+    DirectoryUnavailable,
+    EventError,
+    OutOfTime,
+    PasswordInEvent,
+    RotatorError,
+    SecretRefused,
+    SecretStoreDenied,
+    SecretStoreUnavailable,
+    UserNotFound,
+)
 from shared.model import UserName
+from shared.rotation import CLAIMS
 from shared.status import ALARMING, EXEMPT, Gap, Selection, Standing, State, Survey
 
 # Of the style sheet, style.css beside the templates, which is written into each page. A test compares them.
-STYLE_HASH = "sha256-AFjww0Gqy/9ryILWd1EnwadxUjsjjscg0sXl2cnRCsw="
+STYLE_HASH = "sha256-PDSwFbb8w5KOxE1o4FDUN6xusjlDB/ur7jkhK0ZSOVQ="
 
 HEADERS: Mapping[str, str] = {
     "Content-Type": "text/html; charset=utf-8",
@@ -47,10 +61,13 @@ HEADERS: Mapping[str, str] = {
 
 PER_PAGE = 50
 SHOWN = 3  # findings of one kind on the status page
-LATE = timedelta(days=2)  # of somebody who is due: a scan every night has missed them, twice
 NEAR = timedelta(days=2)  # of an instant whose hour matters
 LISTED = 60  # of one kind on the doctor's, who names no more than 50
 
+# A command that changes nothing, however often it is typed.
+_LOOKS = re.compile(
+    r"""s rotation_status |s \w+ logs |aliyun \w+ (?:Get|List)|s \w+ invoke --event '.*"DryRun": true"""
+)
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
@@ -82,8 +99,22 @@ WORDS: Mapping[State, Word] = {
     State.PROTECTED: Word("Protected", "protected", "by PROTECTED_USERS", "dim"),
     State.DISABLED: Word("Disabled", "disabled", "cannot log on", "dim"),
 }
+# Of whoever is stuck after as many attempts as there are; to workflows, that is a stuck claim like any other.
+FAILED = Word("Failed attempts", "failed attempts", "no more are made", "bad", Problem.FAILED_ATTEMPTS)
 _ALWAYS = (State.EXPIRED, State.STUCK, State.DUE, State.UNMANAGED, State.FRESH)  # tiles, even of nobody
 _QUIET = tuple(EXEMPT.values())
+_DOUBTED = (State.STUCK, State.FOREIGN)  # what the secret holds may not be the password that expires
+# What has to be read to know that nobody is in a state.
+_NEEDS: Mapping[State, tuple[str, ...]] = {
+    State.EXPIRED: ("secrets", "password policy"),
+    State.STUCK: ("secrets", "versions"),
+    State.FOREIGN: ("secrets", "versions"),
+    State.SECRET_IN_DELETION: ("secrets",),
+    State.DUE: ("secrets", "password policy"),
+    State.UNMANAGED: ("secrets",),
+    State.IN_PROGRESS: ("secrets", "versions"),
+    State.FRESH: ("secrets", "password policy"),
+}
 
 TITLES: Mapping[Problem, str] = {
     Problem.PERMISSION_MISSING: "A permission is missing",
@@ -104,7 +135,7 @@ TITLES: Mapping[Problem, str] = {
     Problem.UNMANAGED: "Unmanaged users",
 }
 
-_OF_SCANS = (Problem.OVERDUE, Problem.SECRET_MISSING)  # which scans mend, or should have
+_OF_SCANS = (Problem.OVERDUE, Problem.SECRET_MISSING)  # which scans mend, or should have: nobody is locked out yet
 
 _RANK = {problem: rank for rank, problem in enumerate(Problem)}
 
@@ -119,6 +150,32 @@ LOST = {
     "secrets": "It is not known who is managed, nor when anybody's password was rotated.",
     "versions": "Claims and current versions were not looked at; what the tags of the secrets say is shown.",
 }
+
+# The same in a headline: the gravest that is missing.
+MISSED = {
+    "users": "there is nobody to show",
+    "secrets": "nothing is known about {passwords}",
+    "password policy": "it is not known when passwords expire",
+    "versions": "claims and current versions were not looked at",
+    "SSO logon": "it is not known whether SSO logon is enabled",
+}
+CAUSES: tuple[tuple[type[RotatorError], str], ...] = (
+    (SecretStoreUnavailable, "KMS does not answer"),
+    (SecretStoreDenied, "KMS denies access"),
+    (SecretRefused, "KMS refuses to answer"),
+    (DirectoryUnavailable, "CloudSSO does not answer"),
+    (DirectoryDenied, "CloudSSO denies access"),
+    (DirectoryRefused, "CloudSSO refuses to answer"),
+    (OutOfTime, "There was not enough time"),
+)
+
+
+# Why there is no page, where that is no trouble of the function's.
+REFUSALS: tuple[tuple[type[RotatorError], str], ...] = (
+    (PasswordInEvent, "The request carries a password"),
+    (EventError, "The address makes no sense"),
+    (UserNotFound, "There is no such user"),
+)
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -169,8 +226,11 @@ class Banner(msgspec.Struct, frozen=True):
     """Something that is wrong with the whole directory."""
 
     title: str
-    reason: str
+    code: str  # as the doctor names it
+    reason: str  # as the error does
+    tone: str
     text: str
+    how: str
     mend: tuple[str, ...]
     more: str
 
@@ -179,8 +239,10 @@ class Group(msgspec.Struct, frozen=True):
     """All findings of one kind."""
 
     problem: Problem
+    tone: str
     shown: tuple[Finding, ...]
-    count: int
+    findings: int
+    count: int  # of findings or, where one is about many users, of users
     counted: bool  # the doctor names some users and counts the others
     link: str  # to all whom it is about
 
@@ -190,14 +252,9 @@ class Group(msgspec.Struct, frozen=True):
         return TITLES[self.problem]
 
     @property
-    def tone(self) -> str:
-        """Return its colour."""
-        return "warn" if self.problem.advice else "bad"
-
-    @property
     def many(self) -> str:
         """Return how many there are."""
-        return f"{self.count:,}{'+' if self.counted else ''}"
+        return f"{self.count:,}{'+' * self.counted}"
 
     @property
     def more(self) -> bool:
@@ -226,13 +283,14 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals["words"] = WORDS
+        self._environment.globals |= {"words": WORDS, "word": word, "how": how, "doubted": _DOUBTED}
         self._environment.filters |= {"number": number, "day": day, "minute": minute, "iso": iso, "days": days}
 
     def status(self, survey: Survey, selection: Selection, findings: Sequence[Finding], *, age: timedelta) -> str:
         """Return the page that shows how everybody stands. `age` is how old the survey is: it is kept for a while."""
         now = survey.as_of + age
         above, rest = banners(survey, findings)
+        needs, notes = told_apart(groups(survey, rest, SHOWN))
         return self._environment.get_template("status.html").render(
             view="status",
             survey=survey,
@@ -244,11 +302,13 @@ class Pages:
             verdict=verdict(survey, findings),
             tiles=tiles(survey, selection),
             banners=above,
-            groups=groups(survey, rest, SHOWN),
+            needs=needs,
+            notes=notes,
+            alarm=any(group.tone == "bad" for group in needs),
             begin=begin(survey),
             again=Link(selection.state, selection.search, selection.page, fresh=True),
             quiet=_QUIET,
-            secrets_known=secrets_known(survey),
+            bare=not survey.secrets_known,
             coming=coming(survey),
             ages=ages(survey),
             options=options(survey),
@@ -256,20 +316,28 @@ class Pages:
             per_page=PER_PAGE,
         )
 
-    def doctor(self, survey: Survey, findings: Sequence[Finding]) -> str:
-        """Return the page that says of each problem what it is and how to mend it."""
-        found = groups(survey, findings, LISTED)
+    def doctor(self, survey: Survey, findings: Sequence[Finding], *, age: timedelta = timedelta()) -> str:
+        """Return the page that says of each problem what it is and how to mend it. `age` is how old the survey is."""
+        now = survey.as_of + age
+        needs, notes = told_apart(groups(survey, findings, LISTED))
         return self._environment.get_template("doctor.html").render(
             view="doctor",
             survey=survey,
-            when=lambda moment: relative(moment, survey.as_of),
-            groups=found,
-            total=sum(group.count for group in found),
+            age=age,
+            when=lambda moment: relative(moment, now),
+            tone=verdict(survey, findings).tone if needs else "good",
+            title=tally(needs, notes),
+            missing=partial(survey) if survey.gaps else None,
+            needs=needs,
+            notes=notes,
+            unchecked=not_checked(survey),
+            again=Link(view="doctor", fresh=True),
         )
 
     def failure(self, error: RotatorError) -> str:
         """Return the page that says why there is none."""
-        return self._environment.get_template("failure.html").render(view="failure", error=error)
+        title = next((said for kind, said in REFUSALS if isinstance(error, kind)), "The state could not be read")
+        return self._environment.get_template("failure.html").render(view="failure", error=error, title=title)
 
 
 # -------------------------------------------------------------------------------------------------------------- texts
@@ -345,7 +413,8 @@ def verdict(survey: Survey, findings: Iterable[Finding]) -> Verdict:  # noqa: PL
         verb = "needs" if alarming == 1 else "need"
         return Verdict("bad", f"{people(alarming)} {verb} you", _sentence(told))
     if survey.gaps:
-        return Verdict("warn", "A part of the picture is missing", "What could be read is shown.")
+        return partial(survey)
+    findings = list(findings)
     grave = [one.problem for one in findings if not one.problem.advice and one.problem not in _OF_SCANS]
     if grave:
         verb = "needs" if len(grave) == 1 else "need"
@@ -355,30 +424,56 @@ def verdict(survey: Survey, findings: Iterable[Finding]) -> Verdict:  # noqa: PL
         return Verdict("calm", "The directory has no users", "There is nothing to rotate yet.")
     if not survey.managed:
         return Verdict("warn", "No password is managed yet", "Below is how to begin.")
-    late = sum(one.due_at is not None and one.due_at < survey.as_of - LATE for one in _due(survey))
+    return _nobody_is_locked_out(survey, findings)
+
+
+def _nobody_is_locked_out(survey: Survey, findings: Iterable[Finding]) -> Verdict:
+    late = _late(survey)
     if late:
         verb = "is" if late == 1 else "are"
         return Verdict(
             "warn",
             f"{people(late)} {verb} overdue",
-            f"Due for more than {days(LATE)}: does the scan run every night, and is SCAN_LIMIT high enough?",
+            f"Due for more than {days(SOON)}: does the scan run every night, and is SCAN_LIMIT high enough?",
         )
-    if counts[State.UNMANAGED]:
-        verb = "is" if counts[State.UNMANAGED] == 1 else "are"
-        return Verdict(
-            "warn",
-            f"{people(counts[State.UNMANAGED])} {verb} not managed",
-            "Everybody who is managed is in order.",
-        )
+    missing = sum(one.problem is Problem.SECRET_MISSING for one in findings)
+    if missing:
+        return Verdict("warn", f"{people(missing)} should have a secret by now", "ONBOARD selects them; see below.")
+    if survey.counts()[State.UNMANAGED]:
+        return Verdict("good", "Every managed password is in order", _unmanaged(survey))
     return Verdict("good", "Every password is in order", "Nobody needs you.")
+
+
+def _unmanaged(survey: Survey) -> str:
+    those = [one for one in survey.standings or () if one.state is State.UNMANAGED]
+    left = sum(not one.selected for one in those)
+    if not left:
+        return f"The next scan begins with {people(len(those))}."
+    return f"{people(left)} {'is' if left == 1 else 'are'} not managed: if that is meant, nothing is to be done."
+
+
+def partial(survey: Survey) -> Verdict:
+    """Return what is not known, why, and whether people notice."""
+    gaps = {gap.part: gap.error for gap in reversed(survey.gaps)}
+    part = next((part for part in MISSED if part in gaps), None)
+    cause = next((said for kind, said in CAUSES if isinstance(gaps.get(part or ""), kind)), "")
+    unknown = survey.counts()[State.UNKNOWN]
+    passwords = f"{unknown:,} password{'' if unknown == 1 else 's'}" if unknown else "any password"
+    lost = MISSED[part].format(passwords=passwords) if part else ""
+    title = _sentence(": ".join(filter(None, [cause, lost]))).removesuffix(".") or "A part of the picture is missing"
+    # Whether CloudSSO lets people log on while it does not answer us is not known.
+    away = any(isinstance(error, DirectoryUnavailable) for error in gaps.values())
+    return Verdict("warn", title, "What could be read is shown." if away else "People can log on as before.")
 
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _due(survey: Survey) -> Iterator[Standing]:
-    return (one for one in survey.standings or () if one.state is State.DUE)
+def _late(survey: Survey) -> int:
+    """Return how many are due whom scans should have handed on, as the doctor counts them."""
+    due = [one.due_at for one in survey.standings or () if one.state is State.DUE and one.due_at is not None]
+    return sum(one + SOON <= survey.as_of for one in due)
 
 
 def _counted(state: State, count: int) -> str:
@@ -388,22 +483,35 @@ def _counted(state: State, count: int) -> str:
 
 def tiles(survey: Survey, selection: Selection) -> tuple[Tile, ...]:
     """Return a tile for every state that is worth one. That nobody is in a state is not said where it is not known."""
-    known = survey.schedule is not None and secrets_known(survey)
     return tuple(
         Tile(state, count, WORDS[state], str(Link(state=state)), state is selection.state)
         for state, count in survey.counts().items()
-        if count or (state in _ALWAYS and known)
+        if count or (state in _ALWAYS and _known(survey, state))
     )
 
 
-def secrets_known(survey: Survey) -> bool:
-    """Tell whether the secrets could be read, and so whether a user without one has none."""
-    return not any(gap.part == "secrets" for gap in survey.gaps)
+def _known(survey: Survey, state: State) -> bool:
+    """Tell whether everything could be read that says who is in a state."""
+    return not any(gap.part in _NEEDS.get(state, ()) for gap in survey.gaps)
 
 
-def options(survey: Survey) -> tuple[tuple[State, Word, int], ...]:
-    """Return what the filter can be set to."""
-    return tuple((state, WORDS[state], count) for state, count in survey.counts().items())
+def options(survey: Survey) -> tuple[tuple[State, Word, int | None], ...]:
+    """Return what the filter can be set to, and how many that would show; None: that is not known."""
+    counts = survey.counts().items()
+    return tuple((state, WORDS[state], count if count or _known(survey, state) else None) for state, count in counts)
+
+
+def word(one: Standing) -> Word:
+    """Return how a user's state is written."""
+    failed = one.state is State.STUCK and one.claim is not None and one.claim.attempt >= CLAIMS
+    return FAILED if failed else WORDS[one.state]
+
+
+def how(one: Finding) -> str:
+    """Return what the commands of a finding are for; empty: they mend it."""
+    if all(_LOOKS.match(command) for command in one.mend):
+        return "To find out more, which changes nothing:"
+    return "Only if you want that changed:" if one.problem.advice else ""
 
 
 def banners(survey: Survey, findings: Iterable[Finding]) -> tuple[tuple[Banner, ...], tuple[Finding, ...]]:
@@ -418,15 +526,21 @@ def banners(survey: Survey, findings: Iterable[Finding]) -> tuple[tuple[Banner, 
         told = " and ".join(f"the {gap.part}" for gap in gaps)
         lost = [LOST[gap.part] for gap in gaps if gap.part in LOST]
         more = said.what.partition(happened)[2].strip() if said else gaps[0].error.cure
-        text = " ".join(filter(None, [happened, *lost, more]))
         title = _sentence(f"{told} could not be read").removesuffix(".")
-        found.append(Banner(title, reason, text, said.mend if said else (), said.more if said else ""))
+        tone = "bad" if survey.standings is None else "warn"
+        text = " ".join(filter(None, [happened, *lost, more]))
+        found.append(_banner(said, title, reason, tone, text))
     found += [
-        Banner(TITLES[one.problem], one.problem.value, one.what, one.mend, one.more)
-        for one in whole
-        if one.problem is Problem.SSO_ENABLED
+        _banner(one, TITLES[one.problem], "", "bad", one.what) for one in whole if one.problem is Problem.SSO_ENABLED
     ]
     return tuple(found), tuple(one for one in findings if one.problem not in _WHOLE)
+
+
+def _banner(said: Finding | None, title: str, reason: str, tone: str, text: str) -> Banner:
+    if said is None:
+        return Banner(title, "", reason, tone, text, "", (), "")
+    cure = how(said) or "What to do, where s.yaml is:"
+    return Banner(title, said.problem.value, reason, tone, text, cure, said.mend, said.more)
 
 
 def groups(survey: Survey, findings: Iterable[Finding], most: int) -> tuple[Group, ...]:
@@ -438,12 +552,46 @@ def groups(survey: Survey, findings: Iterable[Finding], most: int) -> tuple[Grou
     made = []
     for problem, those in sorted(found.items(), key=lambda each: _RANK[each[0]]):
         counted = len(those) > 1 and those[-1].user is None and those[0].user is not None
-        count = len(those) - counted
+        count = number = len(those) - counted
         if problem is Problem.UNMANAGED:  # one finding for them all
             count = sum(one.state is State.UNMANAGED and not one.selected for one in survey.standings or ())
         link = Link(state=states[problem]) if problem in states else Link(view="doctor")
-        made.append(Group(problem, tuple(those[:most]), count, counted, str(link)))
+        if problem is Problem.OVERDUE:  # likewise
+            count = _late(survey) or count
+        tone = _gravity(survey, problem)
+        made.append(Group(problem, tone, tuple(those[:most]), number, count, counted, str(link)))
     return tuple(made)
+
+
+def _gravity(survey: Survey, problem: Problem) -> str:
+    """Return the colour of a problem: the headline's, if it is nothing but this."""
+    if problem.advice:
+        return "note"
+    if problem is Problem.SSO_ENABLED or (problem in _WHOLE and survey.standings is None):
+        return "bad"
+    return "warn" if problem in (*_WHOLE, *_OF_SCANS) else "bad"
+
+
+def told_apart(found: Iterable[Group]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    """Return what is to be mended, and what may stay as it is."""
+    found = tuple(found)
+    return (
+        tuple(group for group in found if not group.problem.advice),
+        tuple(group for group in found if group.problem.advice),
+    )
+
+
+def tally(needs: Sequence[Group], notes: Sequence[Group]) -> str:
+    """Return how many findings there are, of both kinds."""
+    things, more = (_many(each) for each in (needs, notes))
+    said = "Nothing to mend" if not needs else f"{things} thing{'' if things == '1' else 's'} to mend"
+    if notes:
+        said += f"{', ' if needs else '. '}{more} note{'' if more == '1' else 's'}"
+    return said
+
+
+def _many(those: Sequence[Group]) -> str:
+    return f"{sum(group.findings for group in those):,}{'+' * any(group.counted for group in those)}"
 
 
 def begin(survey: Survey) -> tuple[str, str]:
@@ -476,17 +624,25 @@ def coming(survey: Survey) -> Drawn | None:
     plan = charts.Coming.of(due, expires, survey.as_of, schedule.max_age)
     drawn = tuple(charts.timeline(plan, frame) for frame in (charts.WIDE, charts.NARROW))
     week = survey.as_of + 7 * _DAY
-    now = sum(one <= survey.as_of for one in due)
     soon = sum(survey.as_of < one <= week for one in due)
     gone = sum(one <= week for one in expires)
-    among = ", the expired among them" if any(one.state is State.EXPIRED and one.due_at for one in rows) else ""
-    who = people(now) if now else "Nobody"
-    says = (
-        f"{who} {'is' if now <= 1 else 'are'} due now{among}, {soon:,} more within 7 days. "
-        f"Without a rotation, {people(gone) if gone else 'nobody'} would expire within 7 days."
-    )
+    gone_told = f"Without a rotation, {people(gone) if gone else 'nobody'} would expire within 7 days."
+    says = f"{_due_told(survey, soon)} {gone_told}"
     table = [(charts.span(plan.today, one), *map(number, one.counts)) for one in plan.bins(charts.TABLE)]
     return Drawn(drawn, says, tuple(table))
+
+
+def _due_told(survey: Survey, soon: int) -> str:
+    """Return who is due, as the tiles count them: whoever is in a graver state is counted there, and said besides."""
+    past = [one.state for one in survey.standings or () if one.due_at is not None and one.due_at <= survey.as_of]
+    now = past.count(State.DUE)
+    others = ((state, past.count(state)) for state in State if state is not State.DUE and state not in _QUIET)
+    besides = ", ".join(_counted(state, count) for state, count in others if count)
+    if not now and not besides and not soon:
+        return "Nobody is due within 7 days."
+    who = f"{people(now)} {'is' if now == 1 else 'are'} due now" if now else "Nobody is due now"
+    more = f"{soon:,} more within 7 days" if soon else "nobody else within 7 days"
+    return f"{who}{f', besides {besides}' if besides else ''}; {more}."
 
 
 def ages(survey: Survey) -> Drawn | None:
@@ -504,9 +660,10 @@ def ages(survey: Survey) -> Drawn | None:
     drawn = tuple(charts.histogram(found, frame) for frame in (charts.HALF, charts.NARROW))
     never = len(rows) - len(known)
     middle = sorted(known)[len(known) // 2]
-    says = (
-        f"Half of them were rotated within the last {people_days(middle)}; the oldest is {people_days(max(known))} old."
-    )
+    recent, oldest = people_days(middle), people_days(max(known))
+    half = "All" if recent == oldest else "Half"
+    says = f"{half} of them were rotated within the last {recent.removeprefix('1 ')}"
+    says += "." if half == "All" else f"; the oldest is {oldest} old."
     if never:
         says += f" Of {never:,} more it is not known when, or they never were."
     return Drawn(drawn, says, tuple((charts.age(one), number(one.counts[0])) for one in found.bins(charts.TABLE)))

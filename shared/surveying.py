@@ -145,7 +145,7 @@ class App(msgspec.Struct, frozen=True):
         if asked.html:
             age, pages = self.clock.now() - survey.as_of, self._pages()
             if asked.doctor:
-                return _http(200, pages.doctor(survey, findings), HEADERS)
+                return _http(200, pages.doctor(survey, findings, age=age), HEADERS)
             return _http(200, pages.status(survey, selection, findings, age=age), HEADERS)
         if asked.doctor:
             told = json.dumps(status_report.doctor(survey, findings))

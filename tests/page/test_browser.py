@@ -145,6 +145,38 @@ def test_what_a_screen_reader_is_told(look: Look) -> None:
     assert table.get_by_role("row").count() == 51
 
 
+def test_a_command_is_broken_between_words_only(browser: Browser) -> None:
+    """One that is broken at a hyphen reads like another one; a word that is too long is scrolled to."""
+    with looking(browser, width=320) as look:
+        serve(look, answering(survey([standing("w" * 64, State.SECRET_IN_DELETION), standing("kim", State.STUCK)])))
+        for view in ("status", "doctor"):
+            look.open(f"{ORIGIN}/?view={view}")
+            words = "document.querySelectorAll('.card .command .w')"
+            assert look.asks(f"{words}.length") > 10
+            assert look.asks(f"[...{words}].filter((each) => each.getClientRects().length > 1).length") == 0
+            wide = "[...document.querySelectorAll('.command')].filter((each) => each.scrollWidth > each.clientWidth)"
+            assert look.asks(f"{wide}.length") == 1
+            assert look.asks(f"getComputedStyle({wide}[0]).overflowX") == "auto"
+
+
+def test_tiles_stand_in_rows_that_are_as_long_as_each_other(look: Look) -> None:
+    tops = look.asks("[...document.querySelectorAll('.tiles li')].map((each) => each.getBoundingClientRect().top)")
+    assert [tops.count(each) for each in sorted(set(tops))] == [5, 4]
+
+
+def test_of_whom_nothing_is_known_the_names_are_shown_and_still_are_a_table(browser: Browser) -> None:
+    with looking(browser) as look:
+        rows = [standing(f"user{index}", State.UNKNOWN) for index in range(43)]
+        serve(look, answering(survey(rows, gaps=[Gap("secrets", OUTAGE)])))
+        look.open()
+        table = look.page.get_by_role("table", name="All 43, the urgent first")
+        assert table.get_by_role("columnheader").all_inner_texts() == ["User", "State"]
+        assert table.get_by_role("rowheader").count() == 43
+        box = look.page.locator("table.users").bounding_box()
+        assert box is not None
+        assert box["height"] < 900
+
+
 # ---------------------------------------------------------------------------------------------------------- on a phone
 
 

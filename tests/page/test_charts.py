@@ -138,6 +138,7 @@ def test_passwords_past_the_limit_are_one_bar_set_apart() -> None:
         ("expired", 2, "90 days and more: 2"),
     ]
     assert chart.bins[-1] == Bin(90, 0, (2,))
+    assert [tick.label for tick in chart.across[:2]] == ["0 days", "10 days"]
     assert chart.across[-1].label == "90+"
 
 

@@ -147,7 +147,7 @@ def test_an_outage_of_kms_is_said_and_is_over_when_it_is_over(operator: Operator
     faults = operator.installed.cloud.faults
     faults.arm(Fault("ListSecrets", "error", count=1000, status=503, code="ServiceUnavailableTemporary"))
     operator.read_now()
-    assert operator.headline == "A part of the picture is missing"
+    assert operator.headline == "KMS does not answer: nothing is known about 1 password"
     banner = operator.look.page.get_by_role("region", name="The secrets could not be read").inner_text()
     assert "secret-store-unavailable" in banner
     assert "aliyun kms ListSecrets" in banner
@@ -165,7 +165,10 @@ def test_a_missing_permission_is_said_with_what_grants_it(operator: Operator) ->
     installed.redeploy()
     operator.read_now()
     assert operator.headline == "The users could not be read"
-    banner = operator.look.page.get_by_role("region", name="The users could not be read directory-denied").inner_text()
+    banner = operator.look.page.get_by_role(
+        "region", name="The users could not be read permission-missing"
+    ).inner_text()
+    assert "directory-denied" in banner
     assert "aliyun ros UpdateStack" in banner
 
 
@@ -181,6 +184,8 @@ def test_a_claim_that_was_left_is_found_and_mended_by_the_command_beside_it(oper
     assert operator.headline == "1 user needs you"
     group = operator.look.page.locator("#attention details").first
     assert "Stuck claims" in group.inner_text()
-    operator.type(group.locator("code.command").first.inner_text())
+    why, rotate = group.locator("code.command").all_inner_texts()
+    assert why == "s reset_password logs --search failed"
+    operator.type(rotate)
     operator.read_now()
     assert operator.headline == "Every password is in order"

@@ -17,15 +17,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared import page
-from shared.doctor import Finding, Problem
+from shared import commands, page
+from shared.doctor import Finding, Problem, not_checked
 from shared.errors import (
     DirectoryUnavailable,
+    MalformedEvent,
+    OutOfTime,
+    PasswordInEvent,
     RotatorError,
     SecretStoreDenied,
     SecretStoreUnavailable,
     SettingsError,
     UnexpectedFailure,
+    UnsupportedEvent,
+    UserNotFound,
 )
 from shared.page import HEADERS, TITLES, WORDS, Link, Pages, relative, visible
 from shared.status import ALARMING, Gap, Selection, Standing, State, Survey
@@ -38,6 +43,7 @@ PAGES = Pages(TEMPLATES)
 OUTAGE = SecretStoreUnavailable("KMS did not answer within 5 s.")
 DENIED = SecretStoreDenied("RAM does not allow kms:ListSecrets.")
 VOID = {"br", "hr", "img", "input", "meta"}
+NOT_SSO = "KMS does not answer: it is not known whether SSO logon is enabled"
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -81,6 +87,12 @@ class Outline(HTMLParser):
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
+
+    @property
+    def bones(self) -> list[tuple[str, list[str]]]:
+        """Return what the page is made of, but for the words of commands, which may have more or fewer."""
+        word = ("span", {"class": "w"})
+        return [(tag, sorted(attributes)) for tag, attributes in self.tags if (tag, attributes) != word]
 
     def all(self, tag: str) -> Iterator[dict[str, str | None]]:
         return (attributes for name, attributes in self.tags if name == tag)
@@ -159,10 +171,7 @@ def test_a_hostile_name_adds_nothing_to_the_page(name: str) -> None:
     one = replace(standing("alice").user, name=name)
     rows = [replace(standing("alice", state), user=one, secret=f"cloudsso/{name}") for state in ALARMING]
     hostile = shown(survey(rows), search=name)
-    assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in plain.tags]
-    assert [sorted(attributes) for _, attributes in hostile.tags] == [
-        sorted(attributes) for _, attributes in plain.tags
-    ]
+    assert hostile.bones == plain.bones
     assert str(visible(name)) in hostile.text
 
 
@@ -174,7 +183,7 @@ def test_hostile_findings_errors_and_directories_add_nothing_either(name: str) -
         return shown(found, said=said), doctor(found, said), Outline(PAGES.failure(UnexpectedFailure(text)))
 
     for hostile, plain in zip(told(name), told("plain"), strict=True):
-        assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in plain.tags]
+        assert hostile.bones == plain.bones
 
 
 def test_characters_that_nobody_sees_or_that_turn_the_direction_are_shown_as_escapes() -> None:
@@ -242,6 +251,26 @@ def test_a_row_says_what_is_known_of_a_user() -> None:
     assert re.search(r"\d+ days ago \d+ (Dec|Jan|Feb) 202[56] in \d+ days", text)
 
 
+def test_whose_secret_is_in_doubt_is_not_said_to_have_that_long() -> None:
+    doubted = [
+        state
+        for state in State
+        if "in doubt" in (text := shown(survey([standing("zoe", state)])).text)
+        and "in doubt" in text[text.index("Times are UTC") :]
+    ]
+    assert doubted == [State.STUCK, State.FOREIGN]
+
+
+def test_whoever_is_out_of_attempts_has_the_word_of_the_doctors_finding() -> None:
+    one = standing("alice", State.STUCK)
+    assert one.claim is not None
+    failed = replace(one, claim=replace(one.claim, attempt=6))
+    outline = shown(survey([failed]))
+    assert "?view=doctor#failed-attempts" in outline.links()
+    assert "alice Failed attempts" in outline.text.replace(" cloudsso/d-00fc2p61example/alice", "")
+    assert "?view=doctor#stuck-claim" in shown(survey([one])).links()
+
+
 def test_an_instant_within_two_days_has_its_hour() -> None:
     near = replace(standing("alice"), expires_at=NOW + timedelta(hours=30))
     far = replace(standing("alice"), expires_at=NOW + timedelta(days=3))
@@ -257,9 +286,13 @@ def test_how_many_secrets_were_looked_at_is_said() -> None:
 def test_the_page_says_how_old_it_is_and_how_to_have_it_read_now() -> None:
     found = survey([standing("alice")])
     assert "3 Mar 2026, 08:41 UTC read 20 s ago" in shown(found).text
-    assert "08:41 UTC read now" in shown(found, age=0.2).text
+    assert "08:41 UTC just read" in shown(found, age=0.2).text
+    assert "As of (all times are UTC)" in shown(found).text
     assert "?fresh=1" in shown(found).links()
     assert "?state=fresh&q=a&fresh=1" in shown(found, state=State.FRESH, search="a").links()
+    doctors = Outline(PAGES.doctor(found, (), age=timedelta(seconds=31)))
+    assert "08:41 UTC read 31 s ago Read it now" in doctors.text
+    assert "?view=doctor&fresh=1" in doctors.links()
 
 
 # ------------------------------------------------------------------------------------------------------------ verdicts
@@ -273,9 +306,10 @@ def test_the_page_says_how_old_it_is_and_how_to_have_it_read_now() -> None:
         (survey([standing("a")], sso_enabled=True), "bad", "SSO logon is enabled: nobody's password can be reset"),
         (survey([standing("a", State.STUCK)]), "bad", "1 user needs you"),
         (survey([standing("a", State.STUCK), standing("b", State.EXPIRED)]), "bad", "2 users need you"),
-        (survey([standing("a")], gaps=[Gap("SSO logon", OUTAGE)]), "warn", "A part of the picture is missing"),
+        (survey([standing("a")], gaps=[Gap("SSO logon", OUTAGE)]), "warn", NOT_SSO),
         (survey([standing("a", State.UNMANAGED)]), "warn", "No password is managed yet"),
-        (survey([standing("a", State.UNMANAGED), standing("b")]), "warn", "1 user is not managed"),
+        (survey([standing("z", State.UNMANAGED), standing("b")]), "good", "Every managed password is in order"),
+        (survey([standing("a", State.UNMANAGED), standing("b")]), "warn", "1 user should have a secret by now"),
         (survey([overdue(1.9)]), "good", "Every password is in order"),
         (survey([overdue(2.1)]), "warn", "1 user is overdue"),
         (survey([standing("a")]), "good", "Every password is in order"),
@@ -300,7 +334,92 @@ def test_what_the_doctor_finds_grave_is_the_headline_where_no_user_is() -> None:
     assert "What needs you" in shown(found, said=said).text
     advice = (Finding(Problem.USER_DELETED, "There is no such user any more.", ()),)
     assert page.verdict(found, advice).title == "Every password is in order"
-    assert "Worth a look" in shown(found, said=advice).text
+    assert "Notes Nobody is locked out by these." in shown(found, said=advice).text
+    late = (Finding(Problem.OVERDUE, "They are late.", ()),)
+    assert "Worth a look" in shown(found, said=late).text
+
+
+@pytest.mark.parametrize(
+    ("kinds", "title", "tone"),
+    [
+        ((), "Nothing to mend", "good"),
+        ((Problem.UNMANAGED,), "Nothing to mend. 1 note", "good"),
+        ((Problem.UNMANAGED, Problem.TAG_STALE), "Nothing to mend. 2 notes", "good"),
+        ((Problem.USER_RENAMED,), "1 thing to mend", "bad"),
+        ((Problem.USER_RENAMED, Problem.USER_RENAMED, Problem.UNMANAGED), "2 things to mend, 1 note", "bad"),
+    ],
+)
+def test_the_doctor_counts_findings_and_tells_what_is_to_be_mended_from_what_is_not(
+    kinds: tuple[Problem, ...], title: str, tone: str
+) -> None:
+    found = survey([standing("alice"), *(standing(f"user{index}", State.UNMANAGED) for index in range(12))])
+    outline = doctor(found, tuple(Finding(kind, "It is so.", ()) for kind in kinds))
+    assert outline.text.startswith(f"{title} \N{MIDDLE DOT}")
+    assert {"class": f"verdict {tone}", "aria-labelledby": "verdict"} in list(outline.all("section"))
+
+
+def test_findings_that_are_counted_only_are_told_with_a_plus() -> None:
+    rows = [standing(f"user{index:03}", State.STUCK, seed=index) for index in range(70)]
+    assert doctor(survey(rows)).text.startswith("50+ things to mend")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        crowd(300),
+        survey([standing("alice", State.EXPIRED)]),
+        survey([overdue(3)]),
+        survey([standing("alice", State.UNMANAGED), standing("bob")]),
+        survey([standing("alice")], sso_enabled=True),
+        survey([standing("alice", State.UNKNOWN)], gaps=[Gap("secrets", OUTAGE)]),
+        survey(None, gaps=[Gap("users", DirectoryUnavailable("No answer."))]),
+    ],
+)
+def test_both_pages_have_the_same_sign(found: Survey) -> None:
+    said = findings(found)
+    assert any(not one.problem.advice for one in said)
+    signs = [
+        {name for each in outline.all("section") if (name := each.get("class") or "").startswith("verdict ")}
+        for outline in (shown(found), doctor(found))
+    ]
+    assert signs[0] == signs[1] == {f"verdict {page.verdict(found, said).tone}"}
+
+
+def test_the_code_of_a_problem_stands_beside_its_heading_on_both_pages() -> None:
+    found = crowd(300)
+    for outline in (shown(found), doctor(found)):
+        for group in page.groups(found, findings(found), page.SHOWN):
+            assert f"{group.title} {group.many} {group.problem.value}" in outline.text
+
+
+def test_what_needs_somebody_is_above_the_numbers_and_notes_are_below() -> None:
+    text = shown(crowd(300)).text
+    assert text.index("What needs you") < text.index("Users by state") < text.index("Notes Nobody")
+    late = shown(survey([overdue(3), overdue(4), standing("bob")])).text
+    assert "Overdue users 2 overdue" in late
+    assert late.index("Users by state") < late.index("Worth a look")
+
+
+def test_commands_that_only_look_are_not_said_to_mend() -> None:
+    def said(problem: Problem, *mend: str) -> str:
+        return page.how(Finding(problem, "", mend))
+
+    look = "To find out more, which changes nothing:"
+    assert said(Problem.ENDPOINT_UNREACHABLE, "aliyun kms ListSecrets --PageSize 1", commands.DOCTOR) == look
+    assert said(Problem.UNMANAGED, """s scan_expiring invoke --event '{"DryRun": true}'""") == look
+    assert said(Problem.TAG_STALE, commands.rotate(samples.made("zoe").name)) == "Only if you want that changed:"
+    assert said(Problem.EXPIRED, commands.rotate(samples.made("zoe").name)) == ""
+    assert said(Problem.ENDPOINT_UNREACHABLE, commands.DEPLOY, commands.DOCTOR) == ""
+    name = replace(samples.made("zoe"), name='"DryRun": true').name
+    assert said(Problem.EXPIRED, commands.rotate(name)) == ""
+
+
+def test_the_doctor_says_what_it_did_not_check() -> None:
+    found = survey([standing("alice")])
+    text = doctor(found).text
+    for each in not_checked(found):
+        assert each.what in text
+        assert each.how in text
 
 
 # ---------------------------------------------------------------------------------------------------- what is missing
@@ -313,8 +432,9 @@ def test_what_could_not_be_read_is_said_once_for_each_cause_with_its_commands() 
         sso_enabled=None,
     )
     text = shown(found).text
-    assert text.count("The secrets and the versions could not be read secret-store-unavailable") == 1
-    assert text.count("The SSO logon could not be read directory-unavailable") == 1
+    lost = "could not be read endpoint-unreachable"
+    assert text.count(f"The secrets and the versions {lost} secret-store-unavailable") == 1
+    assert text.count(f"The SSO logon {lost} directory-unavailable") == 1
     assert "It is not known who is managed" in text
     assert text.count("aliyun kms ListSecrets") == 1
     assert "SSO logon not known" in text
@@ -324,9 +444,49 @@ def test_without_the_secrets_nobody_is_said_to_be_in_order_or_without_a_secret()
     found = survey([standing("alice", State.UNKNOWN), standing("bob", State.UNKNOWN)], gaps=[Gap("secrets", DENIED)])
     outline = shown(found)
     assert "managed: not known" in outline.text
-    assert "secret not known" in outline.text
+    assert "2, the urgent first. Times are UTC. Nothing is known of their secrets. User State alice" in outline.text
     assert "no secret" not in outline.text
+    assert "not known" not in outline.text[outline.text.index("Times are UTC. Nothing") :]
     assert [tile.state for tile in page.tiles(found, selected(found))] == [State.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "title", "detail"),
+    [
+        (
+            ("secrets", OUTAGE),
+            "KMS does not answer: nothing is known about 2 passwords",
+            "People can log on as before.",
+        ),
+        (("secrets", DENIED), "KMS denies access: nothing is known about 2 passwords", "People can log on as before."),
+        (
+            ("password policy", DirectoryUnavailable("No.")),
+            "CloudSSO does not answer: it is not known when passwords expire",
+            "What could be read is shown.",
+        ),
+        (("versions", OutOfTime("Late.")), "There was not enough time: claims and current versions", "People can"),
+        (("versions", UnexpectedFailure("A bug.")), "Claims and current versions were not looked at", "People can"),
+        (("another part", OUTAGE), "A part of the picture is missing", "People can log on as before."),
+    ],
+)
+def test_what_is_not_known_is_said_plainly_and_whether_people_notice(
+    gaps: tuple[str, RotatorError], title: str, detail: str
+) -> None:
+    found = survey([standing("alice", State.UNKNOWN), standing("bob", State.UNKNOWN)], gaps=[Gap(*gaps)])
+    said = page.verdict(found, ())
+    assert said.title.startswith(title)
+    assert said.detail.startswith(detail)
+    assert f"{said.title}. {said.detail}" in doctor(found).text
+
+
+def test_without_the_secrets_the_filter_has_no_numbers_but_of_whom_they_are_known() -> None:
+    rows = [standing("alice", State.UNKNOWN), standing("bob", State.DISABLED)]
+    text = shown(survey(rows, gaps=[Gap("secrets", OUTAGE)])).text
+    assert "Expired Stuck claim Foreign version Secret in deletion Due Unmanaged Unknown (1)" in text
+    assert "Synchronized (0) Protected (0) Disabled (1)" in text
+    assert "Expired (0)" in shown(survey([standing("alice")])).text
+    unseen = survey([standing("alice")], gaps=[Gap("versions", OUTAGE)])
+    assert "Expired (0) Stuck claim Foreign version Secret in deletion (0)" in shown(unseen).text
 
 
 def test_without_the_policy_there_is_no_timeline_and_nobody_is_said_to_be_due() -> None:
@@ -368,6 +528,30 @@ def test_a_failure_says_what_happened_why_and_what_to_do(error: RotatorError) ->
     assert error.happened in text
     assert error.cure in text
     assert error.reason in text
+    assert ("Try again" in text) is error.retryable
+
+
+@pytest.mark.parametrize(
+    ("error", "title"),
+    [
+        (MalformedEvent("Field 'stat' is unknown."), "The address makes no sense"),
+        (UnsupportedEvent("There is no page '/favicon.ico'."), "The address makes no sense"),
+        (PasswordInEvent("There is a password in the event."), "The request carries a password"),
+        (UserNotFound("There is no user 'zoe'."), "There is no such user"),
+        (SettingsError("Nothing is set."), "The state could not be read"),
+    ],
+)
+def test_a_failure_is_not_blamed_on_the_function_and_leads_to_the_start_page(error: RotatorError, title: str) -> None:
+    outline = Outline(PAGES.failure(error))
+    assert outline.text.startswith(title)
+    assert "To the start page" in outline.text
+    assert "Try again" not in outline.text
+    # From whatever path that was asked for.
+    assert {each for each in outline.links() if each != "#main"} == {
+        "/?view=status",
+        "/?view=doctor",
+        "/?format=json",
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------- findings
@@ -502,11 +686,30 @@ def test_what_is_coming_is_said_in_a_sentence() -> None:
         drawn = page.coming(survey(all_))
         return drawn.says if drawn else ""
 
-    assert said(1) == "Nobody is due now, 0 more within 7 days. Without a rotation, nobody would expire within 7 days."
-    assert said(95, 85, 70) == (
-        "2 users are due now, the expired among them, 1 more within 7 days. "
+    nobody = "Without a rotation, nobody would expire within 7 days."
+    assert said(1) == f"Nobody is due within 7 days. {nobody}"
+    assert said(70) == f"Nobody is due now; 1 more within 7 days. {nobody}"
+    assert said(80) == f"1 user is due now; nobody else within 7 days. {nobody}"
+    assert said(95) == f"Nobody is due now, besides 1 expired; nobody else within 7 days. {nobody}"
+    assert said(95, 96, 85, 70) == (
+        "1 user is due now, besides 2 expired; 1 more within 7 days. "
         "Without a rotation, 1 user would expire within 7 days."
     )
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        ((0.1,), "All of them were rotated within the last day."),
+        ((8.5, 8.6, 2), "All of them were rotated within the last 9 days."),
+        ((0.1, 0.2, 3.5), "Half of them were rotated within the last day; the oldest is 4 days old."),
+    ],
+)
+def test_how_old_passwords_are_is_said_in_a_sentence(days: tuple[float, ...], said: str) -> None:
+    rows = [replace(standing(f"u{index}"), rotated_at=NOW - each * DAY) for index, each in enumerate(days)]
+    drawn = page.ages(survey(rows))
+    assert drawn is not None
+    assert drawn.says == said
 
 
 @pytest.mark.parametrize(
