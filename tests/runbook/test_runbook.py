@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from shared.doctor import Problem
+from shared.page import TITLES
 from tests.runbook.documents import ROOT
 from tests.runbook.scenarios import OPERATIONS
 
@@ -26,3 +28,9 @@ def test_every_alert_has_its_line_in_the_first_table() -> None:
     alerts = names(OBSERVABILITY / "alerts.json", "name") | names(OBSERVABILITY / "alarms.json", "RuleId")
     assert len(alerts) > 8
     assert listed == alerts
+
+
+def test_what_the_doctor_finds_is_called_in_the_runbook_as_on_the_page() -> None:
+    text = (ROOT / OPERATIONS).read_text(encoding="utf-8")
+    called = dict(re.findall(r"^### `([a-z-]+)`\n\nOn the page: \*([^*]+)\*\.", text, re.MULTILINE))
+    assert called == {problem.value: TITLES[problem] for problem in Problem}
