@@ -548,7 +548,7 @@ def groups(survey: Survey, findings: Iterable[Finding], most: int) -> tuple[Grou
     found: dict[Problem, list[Finding]] = defaultdict(list)
     for one in findings:
         found[one.problem].append(one)
-    states = {word.problem: state for state, word in WORDS.items() if word.problem}
+    states = {word.problem: state for state, word in WORDS.items() if word.problem} | {Problem.OVERDUE: State.DUE}
     made = []
     for problem, those in sorted(found.items(), key=lambda each: _RANK[each[0]]):
         counted = len(those) > 1 and those[-1].user is None and those[0].user is not None

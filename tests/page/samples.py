@@ -119,7 +119,10 @@ def fresh(one: User, chance: random.Random, days: float | None = None, *more: Ve
 
 
 def due(one: User, chance: random.Random) -> tuple[Managed, Look]:
-    return fresh(one, chance, chance.uniform(77, 82))
+    """Return somebody who is due since the last night or the one before."""
+    when = NOW - 77 * DAY
+    since = (NOW - SCHEDULE.due_at(when, one.directory_id, one.id)) / DAY
+    return fresh(one, chance, 77 - since + chance.uniform(0.1, 1.9))
 
 
 def expired(one: User, chance: random.Random) -> tuple[Managed, Look]:

@@ -15,7 +15,7 @@ from shared.errors import DirectoryUnavailable, SecretStoreDenied, SecretStoreUn
 from shared.page import HEADERS, WORDS, Pages
 from shared.status import Gap, State, Survey
 from tests.page.browser import CONTRAST, ORIGIN, THEMES, Answer, Look, Serve, Theme, looking, serve
-from tests.page.samples import crowd, findings, selected, standing, survey
+from tests.page.samples import DAY, NOW, crowd, findings, selected, standing, survey
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -64,6 +64,7 @@ EVERYTHING: dict[str, Callable[[], Survey]] = {
         sso_enabled=None,
         gaps=[Gap("users", SILENT), Gap("password policy", SILENT), Gap("secrets", OUTAGE)],
     ),
+    "overdue": lambda: survey([replace(standing("kim", State.DUE), due_at=NOW - 3 * DAY)]),
     "SSO": lambda: survey([standing("kim")], sso_enabled=True),
 }
 LOOKS: tuple[tuple[int, Theme], ...] = ((320, "dark"), (1280, "dark"), (1280, "light"))

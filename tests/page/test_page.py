@@ -395,8 +395,10 @@ def test_the_code_of_a_problem_stands_beside_its_heading_on_both_pages() -> None
 def test_what_needs_somebody_is_above_the_numbers_and_notes_are_below() -> None:
     text = shown(crowd(300)).text
     assert text.index("What needs you") < text.index("Users by state") < text.index("Notes Nobody")
-    late = shown(survey([overdue(3), overdue(4), standing("bob")])).text
+    outline = shown(survey([overdue(3), overdue(4), standing("bob")]))
+    late = outline.text
     assert "Overdue users 2 overdue" in late
+    assert "?state=due" in outline.links()
     assert late.index("Users by state") < late.index("Worth a look")
 
 
