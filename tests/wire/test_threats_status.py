@@ -220,6 +220,7 @@ def people(looked: Looked, name: str) -> None:
     secret("far", {"UserId": name, "RotatedAt": "9999-12-31T23:59:59Z"}, ["r1-c1"])
     secret("was", {"UserId": moved, "RotatedAt": now}, ["r1"])
     secret("nobodys", {"UserId": name, "RotatedAt": name}, ["r1"])
+    surveys.later(LEASE.total_seconds() + 1)  # a younger secret may be a new user's
 
 
 class Structure(HTMLParser):
@@ -232,6 +233,8 @@ class Structure(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if (tag, attrs) == ("span", [("class", "w")]):
+            return  # a word of a command: a name with blanks in it is several
         self.elements.append((tag, *(name for name, _ in attrs)))
         self.links += [value or "" for name, value in attrs if name in ("href", "src", "action")]
 
@@ -292,7 +295,6 @@ def test_no_name_adds_to_a_command(ends: str, tmp_path: Path) -> None:
         with LocalCloud() as cloud:
             looked = Looked(cloud)
             people(looked, name)
-            looked.surveys.later(LEASE.total_seconds() + 1)  # a younger secret may be a new user's
             ending, answer = looked.asks({"Doctor": True})
             assert ending == ends
             commands = [line for each in answer["Findings"] for line in each["Mend"] if line.startswith(TOOLS)]
