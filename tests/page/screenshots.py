@@ -22,8 +22,8 @@ TEMPLATES = ROOT / "functions" / "rotation_status"
 USERS = 300
 # Name, width, height, theme, pixels of the picture for each of the page.
 PICTURES: tuple[tuple[str, int, int, Theme, float], ...] = (
-    ("status-page.png", 1280, 1640, "light", 1),
-    ("status-page-dark.png", 1280, 1640, "dark", 1),
+    ("status-page.png", 1280, 1960, "light", 1),
+    ("status-page-dark.png", 1280, 1960, "dark", 1),
     ("status-page-phone.png", 390, 1500, "light", 1.5),
 )
 
