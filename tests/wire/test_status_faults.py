@@ -128,7 +128,7 @@ def bench(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 @pytest.mark.parametrize("action", PARTS)
-@pytest.mark.parametrize(("kind", "reason"), [("drop-after", "unavailable"), ("refuse-garbage", "unavailable")])
+@pytest.mark.parametrize(("kind", "reason"), [("drop-after", "unavailable"), ("refuse-garbage", "refused")])
 def test_what_cannot_be_read_is_said_and_nothing_is_made_of_it(
     bench: Bench, action: str, kind: Kind, reason: str
 ) -> None:
