@@ -298,15 +298,15 @@ def test_the_garbage_collector_works_on_after_the_block_if_it_did_before() -> No
     code = """
         import gc, json
         from shared import deferral
-        seen = []
+        seen, frozen = [], gc.get_freeze_count()
         for enabled in (True, False):
             (gc.enable if enabled else gc.disable)()
             with deferral.active():
                 seen.append(gc.isenabled())
             seen.append(gc.isenabled())
-        print(json.dumps([seen, gc.get_freeze_count()]))
+        print(json.dumps([seen, gc.get_freeze_count() - frozen]))
     """
-    assert told_by(code) == [[False, True, False, False], 0]
+    assert told_by(code) == [[False, True, False, False], 0]  # Python 3.12 begins with some that are frozen
 
 
 def test_what_somebody_has_frozen_stays_frozen() -> None:
