@@ -7,6 +7,7 @@ what people would find.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +15,15 @@ from alibabacloud_cloudsso20210515 import models as sso
 from alibabacloud_cloudsso20210515.client import Client as CloudSsoClient
 from alibabacloud_kms20160120 import models as kms
 from alibabacloud_kms20160120.client import Client as KmsClient
-from alibabacloud_tea_openapi.models import Config
+from alibabacloud_tea_openapi.client import Client
+from alibabacloud_tea_openapi.utils_models import Config, OpenApiRequest, Params
+from darabonba.runtime import RuntimeOptions
 
 from shared.settings import DEFAULT_TEMPLATE
 from tests.localcloud.server import DIRECTORY_REGION, KMS_REGION, LocalCloud
+
+VERSIONS = {"cloudsso": "2021-05-15", "kms": "2016-01-20"}
+REGIONS = {"cloudsso": DIRECTORY_REGION, "kms": KMS_REGION}
 
 
 class Estate:
@@ -124,6 +130,23 @@ class Estate:
             "KMS_REGION": KMS_REGION,
             "KMS_ENDPOINT": f"http://{self.cloud.endpoint}",
         }
+
+    def administer(self, product: str, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Make any call as an administrator, by the SDK's generic client; return the answer. Raises a DaraException."""
+        how = Params(
+            action=action,
+            version=VERSIONS[product],
+            protocol="HTTP",
+            pathname="/",
+            method="POST",
+            auth_type="AK",
+            style="RPC",
+            req_body_type="formData",
+            body_type="json",
+        )
+        client: Any = Client(self._admin(REGIONS[product]))
+        answer: dict[str, Any] = client.call_api(how, OpenApiRequest(query=dict(parameters)), RuntimeOptions())["body"]
+        return answer
 
     def _admin(self, region: str) -> Config:
         admin = self.cloud.admin

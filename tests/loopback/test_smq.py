@@ -134,7 +134,7 @@ def test_creating_again_changes_nothing(smq: Smq) -> None:
         ("none", "QueueNotExist"),
         (ARN.format("queues", "none"), "QueueNotExist"),
         (ARN.format("topics", "none"), "TopicNotExist"),
-        ("acs:mns:cn-shanghai:1:/queue/work/messages", "InvalidArgument"),
+        ("acs:mns:cn-shanghai:1:/queue/jobs/messages", "InvalidArgument"),
         ("acs:kms:cn-shanghai:1:secret/work", "InvalidArgument"),
     ],
 )

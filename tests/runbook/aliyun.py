@@ -11,20 +11,16 @@ import json
 import re
 from collections.abc import Mapping
 
-from alibabacloud_tea_openapi.client import Client
-from alibabacloud_tea_openapi.utils_models import Config, OpenApiRequest, Params
 from darabonba.exceptions import DaraException
-from darabonba.runtime import RuntimeOptions
 
 from tests.conformance.sdk_models import request_names
+from tests.estate import REGIONS, VERSIONS
 from tests.installation import PREFIX
-from tests.localcloud.server import ACCOUNT_ID, DIRECTORY_REGION, FC_REGION, KMS_REGION
+from tests.localcloud.server import ACCOUNT_ID, FC_REGION
 from tests.runbook import ros
 from tests.runbook.tools import Answer, Asked, flags, refuse
 from tests.runbook.world import World
 
-VERSIONS = {"cloudsso": "2021-05-15", "kms": "2016-01-20"}
-REGIONS = {"cloudsso": DIRECTORY_REGION, "kms": KMS_REGION}
 # What neither the SDK nor the CLI's metadata has; known from the official Terraform provider.
 FORCED = {
     ("cloudsso", "TagResources"): {"DirectoryId", "ResourceType", "ResourceId.N", "Tag.N.Key", "Tag.N.Value"},
@@ -120,35 +116,12 @@ class Aliyun:
 
     def _sent(self, product: str, action: str, parameters: Mapping[str, str]) -> Answer:
         query = {name: value for name, value in parameters.items() if name != "RegionId"}
-        params = Params(
-            action=action,
-            version=VERSIONS[product],
-            protocol="HTTP",
-            pathname="/",
-            method="POST",
-            auth_type="AK",
-            style="RPC",
-            req_body_type="formData",
-            body_type="json",
-        )
         try:
-            called = self._client(REGIONS[product]).call_api(params, OpenApiRequest(query=query), RuntimeOptions())
+            answer = self._world.administer(product, action, query)
         except DaraException as error:
             said = f"ERROR: SDK.ServerError\nErrorCode: {error.code}\nMessage: {error.message}\n"
             return Answer(complained=said, status=1)
-        return Answer(json.dumps(called["body"], indent="\t", sort_keys=True) + "\n")
-
-    def _client(self, region: str) -> Client:
-        admin = self._world.cloud.admin
-        config = Config(
-            endpoint=self._world.cloud.endpoint,
-            protocol="HTTP",
-            region_id=region,
-            access_key_id=admin.access_key_id,
-            access_key_secret=admin.access_key_secret,
-            security_token=admin.security_token,
-        )
-        return Client(config)
+        return Answer(json.dumps(answer, indent="\t", sort_keys=True) + "\n")
 
     @staticmethod
     def _looked_up(given: Mapping[str, list[str]], parameters: Mapping[str, str]) -> Answer:

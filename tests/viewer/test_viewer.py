@@ -406,6 +406,12 @@ def test_a_proxys_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None
     assert answer == Unreached("connection", "Failed to parse: http://...@proxy.example:99999")
 
 
+def test_a_proxy_without_a_host_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://me:Marker-0@")
+    answer = Upstream(Address.parse("https://x.cn-shanghai.fcapp.run"), Credentials("ak", "sk")).get("/", "*/*")
+    assert answer == Unreached("connection", "the URL of the proxy in the environment names no host")
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -151,6 +151,8 @@ class Upstream:
             return Unreached("connection", _words(problem))
         except OSError as problem:  # of REQUESTS_CA_BUNDLE
             return Unreached("tls", str(problem))
+        except TypeError:  # of a proxy's URL without a host; it may hold a password
+            return Unreached("connection", "the URL of the proxy in the environment names no host")
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Fetched(response.status_code, headers, response.content)
 

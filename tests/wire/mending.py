@@ -9,16 +9,9 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable
-from typing import Any
 
-from alibabacloud_tea_openapi.client import Client
-from alibabacloud_tea_openapi.models import Config
-from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
-from darabonba.runtime import RuntimeOptions
-
+from tests.estate import REGIONS
 from tests.wire.surveys import Surveys
-
-VERSIONS = {"cloudsso": "2021-05-15", "kms": "2016-01-20"}
 
 
 class Hands:
@@ -51,26 +44,5 @@ class Hands:
     def _call(self, product: str, action: str, options: dict[str, str]) -> None:
         assert all(name.startswith("--") for name in options)
         parameters = {name.removeprefix("--"): value for name, value in options.items()}
-        admin, cloud = self._surveys.cloud.admin, self._surveys.cloud
-        client: Any = Client(
-            Config(
-                endpoint=cloud.endpoint,
-                protocol="HTTP",
-                region_id=parameters.pop("RegionId"),
-                access_key_id=admin.access_key_id,
-                access_key_secret=admin.access_key_secret,
-                security_token=admin.security_token,
-            )
-        )
-        how = Params(
-            action=action,
-            version=VERSIONS[product],
-            protocol="HTTP",
-            pathname="/",
-            method="POST",
-            auth_type="AK",
-            style="RPC",
-            req_body_type="formData",
-            body_type="json",
-        )
-        client.call_api(how, OpenApiRequest(query=parameters), RuntimeOptions())
+        assert parameters.pop("RegionId") == REGIONS[product]
+        self._surveys.administer(product, action, parameters)
