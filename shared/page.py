@@ -10,11 +10,10 @@ docs/decisions/0013-status-page.md says why it is made like this.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -25,21 +24,31 @@ from shared import charts, commands
 from shared.charts import Chart
 from shared.doctor import SOON, Finding, Problem, not_checked
 from shared.errors import (
-    DirectoryDenied,
-    DirectoryRefused,
     DirectoryUnavailable,
-    EventError,
-    OutOfTime,
-    PasswordInEvent,
     RotatorError,
-    SecretRefused,
-    SecretStoreDenied,
-    SecretStoreUnavailable,
-    UserNotFound,
 )
 from shared.model import UserName
 from shared.rotation import CLAIMS
 from shared.status import ALARMING, EXEMPT, Gap, Selection, Standing, State, Survey
+from shared.words import (
+    CAUSES,
+    FAILED,
+    LOST,
+    MISSED,
+    REFUSALS,
+    TITLES,
+    WORDS,
+    Word,
+    day,
+    days,
+    iso,
+    minute,
+    number,
+    people,
+    people_days,
+    relative,
+    visible,
+)
 
 # Of the style sheet, style.css beside the templates, which is written into each page. A test compares them.
 STYLE_HASH = "sha256-xrDrVa3SMwdbi3N4Cs/kujED4bkF5SAyiZy6j0Wnr1U="
@@ -68,39 +77,6 @@ LISTED = 60  # of one kind on the doctor's, who names no more than 50
 _LOOKS = re.compile(
     r"""s rotation_status |s \w+ logs |aliyun \w+ (?:Get|List)|s \w+ invoke --event '.*"DryRun": true"""
 )
-_DAY = timedelta(days=1)
-_HOUR = timedelta(hours=1)
-_MINUTE = timedelta(minutes=1)
-
-
-class Word(msgspec.Struct, frozen=True):
-    """How a state is written: in a word, in a sentence, and in which colour, beside an icon of its own."""
-
-    title: str
-    many: str  # within a sentence, after a number
-    means: str
-    tone: str
-    problem: Problem | None = None  # what the doctor says about it
-
-
-WORDS: Mapping[State, Word] = {
-    State.EXPIRED: Word("Expired", "expired", "cannot log on", "bad", Problem.EXPIRED),
-    State.STUCK: Word("Stuck claim", "stuck claims", "secret in doubt", "bad", Problem.STUCK_CLAIM),
-    State.FOREIGN: Word("Foreign version", "foreign versions", "written by others", "bad", Problem.VERSION_FOREIGN),
-    State.SECRET_IN_DELETION: Word(
-        "Secret in deletion", "secrets in deletion", "readers get nothing", "bad", Problem.SECRET_IN_DELETION
-    ),
-    State.DUE: Word("Due", "due", "the next scan rotates", "soon"),
-    State.UNMANAGED: Word("Unmanaged", "unmanaged", "expiry unknown", "warn", Problem.UNMANAGED),
-    State.UNKNOWN: Word("Unknown", "unknown", "could not be read", "warn"),
-    State.IN_PROGRESS: Word("In progress", "in progress", "being rotated now", "busy"),
-    State.FRESH: Word("Fresh", "fresh", "rotated recently", "good"),
-    State.SYNCHRONIZED: Word("Synchronized", "synchronized", "left to SCIM", "dim"),
-    State.PROTECTED: Word("Protected", "protected", "by PROTECTED_USERS", "dim"),
-    State.DISABLED: Word("Disabled", "disabled", "cannot log on", "dim"),
-}
-# Of whoever is stuck after as many attempts as there are; to workflows, that is a stuck claim like any other.
-FAILED = Word("Failed attempts", "failed attempts", "no more are made", "bad", Problem.FAILED_ATTEMPTS)
 _ALWAYS = (State.EXPIRED, State.STUCK, State.DUE, State.UNMANAGED, State.FRESH)  # tiles, even of nobody
 _QUIET = tuple(EXEMPT.values())
 _DOUBTED = (State.STUCK, State.FOREIGN)  # what the secret holds may not be the password that expires
@@ -116,66 +92,12 @@ _NEEDS: Mapping[State, tuple[str, ...]] = {
     State.FRESH: ("secrets", "password policy"),
 }
 
-TITLES: Mapping[Problem, str] = {
-    Problem.PERMISSION_MISSING: "A permission is missing",
-    Problem.WRONG_REGION: "The wrong region",
-    Problem.ENDPOINT_UNREACHABLE: "An endpoint does not answer",
-    Problem.SSO_ENABLED: "SSO logon is enabled",
-    Problem.OVERDUE: "Overdue users",
-    Problem.EXPIRED: "Expired",
-    Problem.STUCK_CLAIM: "Stuck claims",
-    Problem.FAILED_ATTEMPTS: "Failed attempts",
-    Problem.VERSION_FOREIGN: "Foreign versions",
-    Problem.SECRET_IN_DELETION: "Secrets in deletion",
-    Problem.USER_RENAMED: "Renamed users",
-    Problem.USER_DELETED: "Deleted users",
-    Problem.SECRET_MISSING: "Missing secrets",
-    Problem.TAG_STALE: "Stale tags",
-    Problem.POLICY_SHORT: "A policy shorter than the lead time",
-    Problem.UNMANAGED: "Unmanaged users",
-}
-
 _OF_SCANS = (Problem.OVERDUE, Problem.SECRET_MISSING)  # which scans mend, or should have: nobody is locked out yet
 
 _RANK = {problem: rank for rank, problem in enumerate(Problem)}
 
 # What is wrong with the whole directory, and is said above everything else.
 _WHOLE = (Problem.PERMISSION_MISSING, Problem.WRONG_REGION, Problem.ENDPOINT_UNREACHABLE, Problem.SSO_ENABLED)
-
-# What is not known because a part could not be read.
-LOST = {
-    "password policy": "It is not known when passwords expire, nor who is due.",
-    "SSO logon": "It is not known whether CloudSSO would reset anybody's password.",
-    "users": "There is nobody to show.",
-    "secrets": "It is not known who is managed, nor when anybody's password was rotated.",
-    "versions": "Claims and current versions were not looked at; what the tags of the secrets say is shown.",
-}
-
-# The same in a headline: the gravest that is missing.
-MISSED = {
-    "users": "there is nobody to show",
-    "secrets": "nothing is known about {passwords}",
-    "password policy": "it is not known when passwords expire",
-    "versions": "claims and current versions were not looked at",
-    "SSO logon": "it is not known whether SSO logon is enabled",
-}
-CAUSES: tuple[tuple[type[RotatorError], str], ...] = (
-    (SecretStoreUnavailable, "KMS does not answer"),
-    (SecretStoreDenied, "KMS denies access"),
-    (SecretRefused, "KMS refuses to answer"),
-    (DirectoryUnavailable, "CloudSSO does not answer"),
-    (DirectoryDenied, "CloudSSO denies access"),
-    (DirectoryRefused, "CloudSSO refuses to answer"),
-    (OutOfTime, "There was not enough time"),
-)
-
-
-# Why there is no page, where that is no trouble of the function's.
-REFUSALS: tuple[tuple[type[RotatorError], str], ...] = (
-    (PasswordInEvent, "The request carries a password"),
-    (EventError, "The address makes no sense"),
-    (UserNotFound, "There is no such user"),
-)
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -338,63 +260,6 @@ class Pages:
         """Return the page that says why there is none."""
         title = next((said for kind, said in REFUSALS if isinstance(error, kind)), "The state could not be read")
         return self._environment.get_template("failure.html").render(view="failure", error=error, title=title)
-
-
-# -------------------------------------------------------------------------------------------------------------- texts
-
-
-def visible(value: object) -> object:
-    """Return text with characters that nobody would see, or that turn the writing direction, as their escapes.
-
-    Only of plain text: what has been made markup by a template was treated when it was made.
-    """
-    if type(value) is not str or value.isprintable():
-        return value
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in value)
-
-
-def number(value: int) -> str:
-    """Return a number with separators."""
-    return f"{value:,}"
-
-
-def day(moment: datetime) -> str:
-    """Return the day of an instant (UTC)."""
-    return f"{moment.day} {moment:%b %Y}"
-
-
-def minute(moment: datetime) -> str:
-    """Return an instant to the minute (UTC)."""
-    return f"{day(moment)}, {moment:%H:%M} UTC"
-
-
-def iso(moment: datetime) -> str:
-    """Return an instant as machines read it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def days(span: timedelta) -> str:
-    """Return a span in days, with hours only where it is not whole days."""
-    count = span / _DAY
-    return f"{count:g} day{'' if count == 1 else 's'}" if count.is_integer() else f"{count:.2f} days"
-
-
-def relative(moment: datetime, now: datetime) -> str:
-    """Return how long ago an instant was, or how long there is to it: one unit, rounded towards now."""
-    span = abs(moment - now)
-    if span < _MINUTE:
-        return "just now"
-    for unit, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
-        count = int(span / unit)
-        if count:
-            text = f"{count:,} {name}{'' if count == 1 else 's'}"
-            return f"in {text}" if moment > now else f"{text} ago"
-    raise AssertionError  # pragma: no cover - a minute or more has a unit
-
-
-def people(count: int) -> str:
-    """Return how many users."""
-    return f"{count:,} user{'' if count == 1 else 's'}"
 
 
 # -------------------------------------------------------------------------------------------------------------- parts
@@ -623,7 +488,7 @@ def coming(survey: Survey) -> Drawn | None:
         return None
     plan = charts.Coming.of(due, expires, survey.as_of, schedule.max_age)
     drawn = tuple(charts.timeline(plan, frame) for frame in (charts.WIDE, charts.NARROW))
-    week = survey.as_of + 7 * _DAY
+    week = survey.as_of + timedelta(weeks=1)
     soon = sum(survey.as_of < one <= week for one in due)
     gone = sum(one <= week for one in expires)
     gone_told = f"Without a rotation, {people(gone) if gone else 'nobody'} would expire within 7 days."
@@ -667,9 +532,3 @@ def ages(survey: Survey) -> Drawn | None:
     if never:
         says += f" Of {never:,} more it is not known when, or they never were."
     return Drawn(drawn, says, tuple((charts.age(one), number(one.counts[0])) for one in found.bins(charts.TABLE)))
-
-
-def people_days(span: timedelta) -> str:
-    """Return whole days, counted up from one."""
-    count = max(1, math.ceil(span / _DAY))
-    return f"{count:,} day{'' if count == 1 else 's'}"

@@ -58,6 +58,7 @@ _OF_THE_STATUS = (
     "status_request",
     "survey",
     "surveying",
+    "words",
 )
 _TEMPLATES = ("jinja2", "markupsafe")
 
@@ -70,7 +71,7 @@ ROTATION = ColdPath(211, (*_may_not(*_OF_SCANS, *_OF_THE_STATUS, "expiry"), *_TE
 SCAN = ColdPath(200, (*_may_not(*_OF_ROTATIONS, *_OF_THE_PROTOCOL, *_OF_THE_STATUS), "jmespath", *_TEMPLATES))
 # Asked for JSON. It reads side by side from its first event on, so it has threads.
 _STATUS_NEVER = (*_may_not(*_OF_ROTATIONS, *_OF_SCANS), "jmespath", *_TEMPLATES)
-STATUS = ColdPath(206, tuple(name for name in _STATUS_NEVER if not name.startswith("concurrent.")))
+STATUS = ColdPath(207, tuple(name for name in _STATUS_NEVER if not name.startswith("concurrent.")))
 
 
 def counted(modules: Iterable[str]) -> list[str]:

@@ -12,8 +12,9 @@ import pytest
 from msgspec.structs import replace
 
 from shared.errors import DirectoryUnavailable, SecretStoreDenied, SecretStoreUnavailable, SettingsError
-from shared.page import HEADERS, WORDS, Pages
+from shared.page import HEADERS, Pages
 from shared.status import Gap, State, Survey
+from shared.words import WORDS
 from tests.page.browser import CONTRAST, ORIGIN, THEMES, Answer, Look, Serve, Theme, looking, serve
 from tests.page.samples import DAY, NOW, crowd, findings, selected, standing, survey
 

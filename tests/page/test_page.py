@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared import commands, page
+from shared import commands, page, words
 from shared.doctor import Finding, Problem, not_checked
 from shared.errors import (
     DirectoryUnavailable,
@@ -32,8 +32,9 @@ from shared.errors import (
     UnsupportedEvent,
     UserNotFound,
 )
-from shared.page import HEADERS, TITLES, WORDS, Link, Pages, relative, visible
+from shared.page import HEADERS, Link, Pages
 from shared.status import ALARMING, Gap, Selection, Standing, State, Survey
+from shared.words import TITLES, WORDS, relative, visible
 from tests.page import samples
 from tests.page.samples import DAY, NOW, crowd, findings, selected, standing, survey
 
@@ -731,10 +732,10 @@ def test_instants_are_said_relative_to_now(seconds: int, said: str) -> None:
 
 
 def test_spans_are_said_in_days() -> None:
-    assert page.days(14 * DAY) == "14 days"
-    assert page.days(DAY) == "1 day"
-    assert page.days(DAY * 1.25) == "1.25 days"
-    assert page.number(30_000) == "30,000"
+    assert words.days(14 * DAY) == "14 days"
+    assert words.days(DAY) == "1 day"
+    assert words.days(DAY * 1.25) == "1.25 days"
+    assert words.number(30_000) == "30,000"
 
 
 # -------------------------------------------------------------------------------------------------------- structure

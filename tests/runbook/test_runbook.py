@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from shared.doctor import Problem
-from shared.page import TITLES
+from shared.words import TITLES
 from tests.runbook.documents import ROOT
 from tests.runbook.scenarios import OPERATIONS
 
